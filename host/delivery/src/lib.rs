@@ -1,0 +1,4 @@
+//! Scheduling, retries and the record of what happened.
+
+pub mod connectors;
+pub mod core;

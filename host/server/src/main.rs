@@ -1,0 +1,2 @@
+//! The `railhead` binary.
+fn main() {}

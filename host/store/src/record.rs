@@ -1,0 +1,71 @@
+//! Record: an attempt and the delivery's new state in one commit, fenced.
+
+use crate::StoreError;
+use async_trait::async_trait;
+use bytes::Bytes;
+use railhead_model::{Attempt, DeliveryKey, End, HostId, TenantNo, Timestamp};
+
+/// What is to be recorded of one delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// Which.
+    pub key: DeliveryKey,
+    /// Whose.
+    pub tenant: TenantNo,
+    /// The `rev` that the owner loaded.
+    pub rev: u32,
+    /// The new state.
+    pub change: Change,
+    /// The attempt that led to it; `None` where none was made (expired, cancelled).
+    pub attempt: Option<Attempt>,
+    /// Its sealed transcript.
+    pub transcript: Option<Bytes>,
+}
+
+/// A delivery's new state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Waits again.
+    Retry {
+        /// Not before this.
+        due: Timestamp,
+        /// Attempts of the schedule used up.
+        attempts: u32,
+        /// Start of the first attempt.
+        since: Timestamp,
+    },
+    /// It came to an end.
+    End {
+        /// To which.
+        end: End,
+        /// Stable code of why.
+        code: String,
+        /// When.
+        at: Timestamp,
+        /// Attempts of the schedule used up.
+        attempts: u32,
+    },
+}
+
+/// What came of one recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordAnswer {
+    /// Done; the row's new rev (meaningless after an end).
+    Applied(u32),
+    /// The row changed since it was loaded, or has ended. The attempt is on record; the state is not changed. Read it
+    /// again. A batch that is sent again finds its own changes so.
+    Refused,
+}
+
+/// Only the owner records.
+#[async_trait]
+pub trait Record: Send + Sync + 'static {
+    /// Records a batch in one commit and answers in its order.
+    ///
+    /// A retry updates the work row (`rev + 1`, `tries` = the attempt's `n`) and inserts the attempt; an end deletes the
+    /// work row and inserts the delivery, with the last attempt inline.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: nothing was written.
+    async fn record(&self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError>;
+}
