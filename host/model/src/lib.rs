@@ -21,8 +21,8 @@ pub use destination::{
 };
 pub use event::Event;
 pub use ids::{
-    AttemptKey, DeliveryKey, DestinationId, DestinationNo, EnvironmentNo, EventUid, HostId, IdError, JobId, KeyId, ShardNo,
-    TenantId, TenantNo,
+    AttemptKey, DeliveryKey, DestinationId, DestinationNo, EnvironmentNo, EventUid, HostId, IdError, JobId, KeyId,
+    ShardNo, TenantId, TenantNo,
 };
 pub use manifest::Manifest;
 pub use outcome::{Outcome, OutcomeClass, Reason};

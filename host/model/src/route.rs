@@ -67,11 +67,8 @@ impl Route {
         let mut last = 0;
         let mut rest = self.verdicts.as_slice();
         while let Some(((first, verdict), _)) = rest.split_first() {
-            let run = rest
-                .iter()
-                .zip(first.0..)
-                .take_while(|((no, v), expected)| no.0 == *expected && v == verdict)
-                .count();
+            let run =
+                rest.iter().zip(first.0..).take_while(|((no, v), expected)| no.0 == *expected && v == verdict).count();
             write_number(&mut out, first.0.wrapping_sub(last) as u64);
             out.push(*verdict as u8);
             write_number(&mut out, run as u64);
