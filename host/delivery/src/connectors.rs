@@ -1,9 +1,7 @@
 //! What the engine needs of connectors. The composition root implements it over the sandbox.
 
 use async_trait::async_trait;
-use railhead_model::{
-    DeliveryKey, Event, Outcome, Reason, Timestamp, Transcript,
-};
+use railhead_model::{DeliveryKey, Event, Outcome, Reason, Timestamp, Transcript};
 use railhead_store::directory::Destination;
 use std::sync::Arc;
 

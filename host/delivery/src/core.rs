@@ -1,7 +1,43 @@
-//! The engine: `step(now, input) -> effects`. Sync and pure: no locks, no I/O, no clock, no hash-order iteration.
+//! The engine's core: one synchronous, deterministic state machine.
+//!
+//! [`Engine::step`] takes an input and says what is to be done. Inside there is no I/O, no async, no lock, no clock and
+//! no iteration in hash order; randomness is a seeded generator that the engine owns. The same inputs at the same times
+//! give the same effects, which is what the simulation rests on.
 
+/// True while the simulation's self-test has planted this fault; never in a host.
+#[cfg(test)]
+macro_rules! mutated {
+    ($fault:ident) => {
+        crate::core::mutation::is_planted(crate::core::mutation::Mutation::$fault)
+    };
+}
+#[cfg(not(test))]
+macro_rules! mutated {
+    ($fault:ident) => {
+        false
+    };
+}
+
+mod batch;
+mod breaker;
+mod bucket;
+mod destination;
+mod dispatch;
 pub mod effect;
+mod engine;
+mod fair;
+mod group;
 pub mod input;
+mod intake;
+mod lane;
+mod lease;
+#[cfg(test)]
+pub(crate) mod mutation;
+mod settle;
+mod slots;
+mod timers;
+mod window;
 
 pub use effect::{AttemptItem, Effect, RecordItem};
+pub use engine::{Config, Engine};
 pub use input::{AttemptId, Input, Now, RecordId, Settings};

@@ -1,1 +1,23 @@
-//! railhead-sandbox
+//! Connectors in their sandbox: wasmtime, limits, sessions, and the one way out.
+//!
+//! [`Sandbox::load`] checks and compiles a component; [`Sandbox::deliver`] hands events to it. What a guest can reach is
+//! in `adapter`; where it can send to, in [`egress`]. The crate knows no scheduling and no store.
+
+mod adapter;
+mod bindings;
+mod call;
+pub mod egress;
+mod engine;
+pub mod limits;
+mod load;
+mod platform;
+mod sandbox;
+pub mod secret;
+mod session;
+mod sessions;
+mod target;
+
+pub use call::{Call, CallEvent, Settle, SettledEvent};
+pub use load::{COMPILE_ARGUMENT, Compiler, Connector, LoadError, compile_child_main};
+pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
+pub use target::{CredentialValue, Target};

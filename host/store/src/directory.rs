@@ -160,11 +160,20 @@ pub trait Directory: Send + Sync + 'static {
     /// Stores it unless one is there, and answers with what is there then.
     async fn put_meta(&self, name: &str, value: &[u8]) -> Result<Bytes, StoreError>;
 
+    /// Replaces a named value that is `old`. False: it is something else, or absent; nothing was changed.
+    async fn replace_meta(&self, name: &str, old: &[u8], new: &[u8]) -> Result<bool, StoreError>;
+    /// Replaces a tenant's wrapped key that is `old` (the same data key, wrapped anew). False: it is something else.
+    async fn replace_wrapped_key(&self, tenant: TenantNo, old: &[u8], new: &[u8]) -> Result<bool, StoreError>;
+
     /// All environments, by number.
     async fn environments(&self) -> Result<Vec<Environment>, StoreError>;
     /// Makes or replaces one (`no` is ignored on a new name).
-    async fn put_environment(&self, name: &str, settings: &serde_json::Value, expect: Expect)
-    -> Result<Environment, StoreError>;
+    async fn put_environment(
+        &self,
+        name: &str,
+        settings: &serde_json::Value,
+        expect: Expect,
+    ) -> Result<Environment, StoreError>;
 
     /// A key by the hash of its secret, expired and revoked ones too.
     async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, StoreError>;
@@ -178,8 +187,12 @@ pub trait Directory: Send + Sync + 'static {
     /// A tenant by number.
     async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError>;
     /// Tenants after this id, by id.
-    async fn tenants(&self, environment: EnvironmentNo, after: Option<&TenantId>, limit: u32)
-    -> Result<Vec<Tenant>, StoreError>;
+    async fn tenants(
+        &self,
+        environment: EnvironmentNo,
+        after: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<Tenant>, StoreError>;
     /// Makes or replaces one. `no`, `generation`, `revision` and, where it exists, `created_at` and `wrapped_key` of the
     /// argument are ignored; the answer has the true ones.
     async fn put_tenant(&self, tenant: &Tenant, expect: Expect) -> Result<Tenant, StoreError>;
@@ -194,8 +207,12 @@ pub trait Directory: Send + Sync + 'static {
     /// Destinations by number, for their owner.
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError>;
     /// All destinations of these shards after this number, by number, for their owner.
-    async fn destinations_of(&self, shards: &[ShardNo], after: Option<DestinationNo>, limit: u32)
-    -> Result<Vec<Destination>, StoreError>;
+    async fn destinations_of(
+        &self,
+        shards: &[ShardNo],
+        after: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError>;
     /// Makes a destination's number before its credentials are sealed (they are bound to it).
     async fn next_destination_no(&self) -> Result<DestinationNo, StoreError>;
     /// Makes or replaces a destination under its `no`, with all its credentials (given whole). `revision` and, where it
@@ -203,13 +220,22 @@ pub trait Directory: Send + Sync + 'static {
     async fn put_destination(&self, destination: &Destination, expect: Expect) -> Result<Destination, StoreError>;
     /// Deletes it: its credentials go, its waiting deliveries end as cancelled (code `destination-deleted`). Bumps the
     /// tenant's generation. False: there was none.
-    async fn delete_destination(&self, tenant: TenantNo, id: &DestinationId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn delete_destination(
+        &self,
+        tenant: TenantNo,
+        id: &DestinationId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// An event type.
     async fn event_type(&self, environment: EnvironmentNo, name: &str) -> Result<Option<EventType>, StoreError>;
     /// Event types after this name, by name.
-    async fn event_types(&self, environment: EnvironmentNo, after: Option<&str>, limit: u32)
-    -> Result<Vec<EventType>, StoreError>;
+    async fn event_types(
+        &self,
+        environment: EnvironmentNo,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<EventType>, StoreError>;
     /// Makes or replaces one.
     async fn put_event_type(
         &self,
@@ -226,4 +252,29 @@ pub trait Directory: Send + Sync + 'static {
     async fn answer(&self, scope: &[u8; 32], now: Timestamp) -> Result<Option<Answer>, StoreError>;
     /// Stores an answer unless one is there.
     async fn put_answer(&self, scope: &[u8; 32], answer: &Answer, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// How long a stored answer to an `Idempotency-Key` is given again, in milliseconds.
+pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
+
+impl Expect {
+    /// The revision that a write leaves behind (1 for something new), where `found` is the one that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if something else was expected.
+    pub fn next(self, found: Option<i64>) -> Result<i64, StoreError> {
+        match (self, found) {
+            (Self::Absent, Some(_)) => Err(StoreError::Conflict("it exists already".to_owned())),
+            (Self::Revision(_), None) => Err(StoreError::Conflict("it does not exist".to_owned())),
+            (Self::Revision(expected), Some(found)) if expected != found => {
+                Err(StoreError::Conflict("it changed since it was read".to_owned()))
+            }
+            (_, found) => Ok(found.unwrap_or(0) + 1),
+        }
+    }
+}
+
+/// The order in which credentials are answered: by field, newest version first.
+pub fn sort_credentials(credentials: &mut [Credential]) {
+    credentials.sort_by(|a, b| a.field.cmp(&b.field).then(b.version.cmp(&a.version)));
 }

@@ -148,3 +148,35 @@ pub trait History: Send + Sync + 'static {
     /// How many ended deliveries and waiting ones a tenant has, by state, counting at most `cap` of each.
     async fn counts(&self, tenant: TenantNo, cap: u32) -> Result<Vec<(DeliveryState, u64)>, StoreError>;
 }
+
+impl DeliveryFilter {
+    /// True if a delivery is one of these.
+    #[must_use]
+    pub fn matches(&self, row: &DeliveryRow) -> bool {
+        let at = row.key.event.at();
+        let last = row.last_attempt.as_ref().map(|last| last.reason.code.as_str());
+        self.destination.is_none_or(|no| no == row.key.destination)
+            && (self.states.is_empty() || self.states.contains(&row.state))
+            && self.event_type.as_ref().is_none_or(|name| *name == row.event_type)
+            && self.event.is_none_or(|uid| uid == row.key.event)
+            && self.since.is_none_or(|since| at >= since)
+            && self.until.is_none_or(|until| at < until)
+            && self.code.as_deref().is_none_or(|code| code == row.code || Some(code) == last)
+    }
+}
+
+impl EventFilter {
+    /// True if an event is one of these.
+    #[must_use]
+    pub fn matches(&self, row: &EventRow) -> bool {
+        self.event_type.as_ref().is_none_or(|name| *name == row.event_type)
+            && self.since.is_none_or(|since| row.at >= since)
+            && self.until.is_none_or(|until| row.at < until)
+    }
+}
+
+/// The state of an unfinished delivery after so many attempts.
+#[must_use]
+pub const fn waiting_state(tries: u32) -> DeliveryState {
+    if tries == 0 { DeliveryState::Pending } else { DeliveryState::Retrying }
+}

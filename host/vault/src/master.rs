@@ -152,7 +152,7 @@ impl Vault {
     /// A value that only these master keys open: stored once, checked at every start.
     #[must_use]
     pub fn check_value(&self) -> Vec<u8> {
-        self.wrap(b"railhead check", CHECK)
+        self.wrap(CHECK_BINDING.as_bytes(), CHECK)
     }
 
     /// Checks a stored check value.
@@ -160,7 +160,7 @@ impl Vault {
     /// # Errors
     /// The store was made under another master key.
     pub fn verify_check(&self, stored: &[u8]) -> Result<(), VaultError> {
-        let opened = self.unwrap(b"railhead check", stored)?;
+        let opened = self.unwrap(CHECK_BINDING.as_bytes(), stored)?;
         if opened == CHECK { Ok(()) } else { Err(VaultError::NotOpened) }
     }
 
@@ -171,6 +171,22 @@ impl Vault {
     /// As [`Vault::open_tenant`].
     pub fn open_host(&self, wrapped: &[u8]) -> Result<TenantKeys, VaultError> {
         self.open_tenant(HOST_BINDING, wrapped)
+    }
+
+    /// As [`Vault::rewrap`], for the key of [`Vault::open_host`].
+    ///
+    /// # Errors
+    /// As [`Vault::open_tenant`].
+    pub fn rewrap_host(&self, wrapped: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
+        self.rewrap(HOST_BINDING, wrapped)
+    }
+
+    /// As [`Vault::rewrap`], for [`Vault::check_value`].
+    ///
+    /// # Errors
+    /// As [`Vault::verify_check`].
+    pub fn rewrap_check(&self, stored: &[u8]) -> Result<Option<Vec<u8>>, VaultError> {
+        self.rewrap(CHECK_BINDING, stored)
     }
 
     /// A new wrapped key for [`Vault::open_host`].
@@ -210,6 +226,7 @@ impl Vault {
 }
 
 const HOST_BINDING: &str = "railhead host";
+const CHECK_BINDING: &str = "railhead check";
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,183 @@
+//! Reading JSON bodies: errors name the field and what is allowed.
+
+use crate::codes::{self, Code};
+use crate::problem::{FieldError, Problem};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+
+/// Arrays and objects that may stand in each other.
+pub const MAX_DEPTH: usize = 100;
+
+/// Checks that bytes are one JSON value, not nested beyond [`MAX_DEPTH`].
+///
+/// # Errors
+/// 400 `too-deep`.
+pub fn check_depth(bytes: &[u8]) -> Result<(), Problem> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            let detail = format!("The JSON is nested more than {MAX_DEPTH} levels deep.");
+            return Err(Problem::new(&codes::TOO_DEEP, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Reads any JSON value.
+///
+/// # Errors
+/// 400 `invalid-json`, `too-deep`.
+pub fn value(bytes: &[u8]) -> Result<Value, Problem> {
+    check_depth(bytes)?;
+    serde_json::from_slice(bytes).map_err(|error| not_json(&error))
+}
+
+/// Says where a body is not JSON.
+#[must_use]
+pub fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(&codes::INVALID_JSON, format!("The body is not JSON: {error}."))
+}
+
+/// Reads an object into a type. `nested` are pointers to members that must be objects too, where they are given: serde
+/// would take a list for a struct.
+///
+/// # Errors
+/// 422 `invalid-input` with the field's pointer.
+pub fn into<T: DeserializeOwned>(value: Value, nested: &[&str]) -> Result<T, Problem> {
+    let wrong = |pointer: &&&str| value.pointer(pointer).is_some_and(|value| !value.is_object() && !value.is_null());
+    if let Some(pointer) = nested.iter().find(wrong) {
+        return Err(Problem::input(vec![not_object(pointer)]));
+    }
+    at("", value).map_err(|error| Problem::input(vec![error]))
+}
+
+fn not_object(pointer: &str) -> FieldError {
+    FieldError::new(pointer, &codes::WRONG_TYPE, "Expected an object.")
+}
+
+/// Reads an object that stands at a pointer of the body.
+///
+/// # Errors
+/// The field that is wrong.
+pub fn at<T: DeserializeOwned>(pointer: &str, value: Value) -> Result<T, FieldError> {
+    if !value.is_object() {
+        return Err(not_object(pointer));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = format!("{pointer}{}", pointer_of(error.path()));
+        describe(path, &error.inner().to_string())
+    })
+}
+
+/// A JSON Pointer's token.
+#[must_use]
+pub fn token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn pointer_of(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", token(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Serde's words, with our code. They name types and allowed fields, which is what a caller needs.
+fn describe(mut pointer: String, words: &str) -> FieldError {
+    let words = words.split(" at line ").next().unwrap_or(words);
+    let code: &'static Code = if words.starts_with("unknown field") {
+        &codes::UNKNOWN_FIELD
+    } else if let Some(name) = words.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        pointer.push_str(&format!("/{}", token(name)));
+        &codes::REQUIRED
+    } else if words.starts_with("invalid type") {
+        &codes::WRONG_TYPE
+    } else {
+        &codes::INVALID_VALUE
+    };
+    FieldError::new(pointer, code, format!("{words}."))
+}
+
+/// Applies a JSON merge patch (RFC 7396).
+pub fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Some(object) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            object.remove(&name);
+        } else {
+            merge(object.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // read by serde alone
+    struct Outer {
+        #[serde(default)]
+        list: Vec<Inner>,
+        inner: Option<Inner>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // read by serde alone
+    struct Inner {
+        n: u8,
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let error = |value| {
+            let problem = into::<Outer>(value, &["/inner"]).expect_err("wrong");
+            (problem.errors[0].pointer.clone(), problem.errors[0].code)
+        };
+        assert_eq!(error(json!({"list": [{"n": 1}, {"n": "x"}]})), ("/list/1/n".into(), "wrong-type"));
+        assert_eq!(error(json!({"list": [{"n": 300}]})), ("/list/0/n".into(), "invalid-value"));
+        assert_eq!(error(json!({"list": [{"n": 1, "a/b": 2}]})), ("/list/0/a~1b".into(), "unknown-field"));
+        assert_eq!(error(json!({"list": [{}]})), ("/list/0/n".into(), "required"));
+        assert_eq!(error(json!([])), (String::new(), "wrong-type"));
+        assert_eq!(error(json!({"inner": [1]})), ("/inner".into(), "wrong-type"));
+    }
+
+    #[test]
+    fn depth_counts_outside_of_strings_only() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(check_depth(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert_eq!(check_depth(nested(MAX_DEPTH + 1).as_bytes()).map_err(|p| p.code.name), Err("too-deep"));
+        let text = format!("\"{}\\\"{}\"", "[".repeat(200), "{".repeat(200));
+        assert!(check_depth(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_merge_patch_sets_removes_and_keeps() {
+        let mut target = json!({"a": 1, "b": {"c": 2, "d": 3}});
+        merge(&mut target, json!({"a": null, "b": {"d": [1]}, "e": {"f": null}}));
+        assert_eq!(target, json!({"b": {"c": 2, "d": [1]}, "e": {}}));
+    }
+}

@@ -1,0 +1,4 @@
+//! Operations: attempts.
+
+pub mod get;
+pub mod list;

@@ -1,0 +1,4 @@
+//! Operations: connectors.
+
+pub mod get;
+pub mod list;

@@ -1,0 +1,6 @@
+//! Operations: deliveries.
+
+pub mod cancel;
+pub mod get;
+pub mod list;
+pub mod retry;

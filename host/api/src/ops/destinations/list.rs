@@ -1,0 +1,32 @@
+//! `GET /v1/tenants/{tenant}/destinations`
+
+use crate::answer::Answer;
+use crate::auth::Action;
+use crate::call::Call;
+use crate::operation::{Example, PAGE, answers, operation};
+use crate::problem::Problem;
+
+operation! {
+    id: "destinations.list",
+    path: "/v1/tenants/{tenant}/destinations",
+    tag: "destinations",
+    summary: "List a tenant's destinations, newest first",
+    action: Some(Action::DestinationsRead),
+    query: PAGE,
+    answers: &[answers(200, "DestinationList", "A page.")],
+    examples: &[Example::get("All", "/v1/tenants/acme/destinations", 200)],
+}
+
+async fn run(call: Call) -> Result<Answer, Problem> {
+    let tenant = call.tenant().await?;
+    let page = call.page()?;
+    let before: Option<i64> = page.after()?;
+    let mut rows = call.state.store.destinations(tenant.no).await?;
+    rows.retain(|row| before.is_none_or(|before| row.no.0 < before));
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.no));
+    let more = rows.len() > page.limit as usize;
+    rows.truncate(page.limit as usize);
+    let next = rows.last().filter(|_| more).map(|row| row.no.to_string());
+    let data = rows.iter().map(|row| super::get::view(&call, &tenant, row)).collect();
+    page.answer(&call, data, next)
+}

@@ -1,0 +1,5 @@
+//! Operations: environments.
+
+pub mod get;
+pub mod list;
+pub mod patch;

@@ -1,0 +1,7 @@
+//! Operations: keys.
+
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod rotate;

@@ -1,0 +1,10 @@
+//! The router as a client meets it: over the model store and a real engine with scripted connectors.
+
+mod bad_input;
+mod callers;
+mod config;
+mod examples;
+mod history;
+mod pipeline;
+mod publishing;
+mod world;

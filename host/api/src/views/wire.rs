@@ -1,0 +1,137 @@
+//! Attempts and what went over the wire.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use railhead_model::{
+    Attempt, AttemptKey, BodyPart, EventUid, Exchange, ExchangeRequest, ExchangeResponse, Header, Transcript,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Payloads that may be shown, by event; what is missing shows as omitted.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// The delivery's own event.
+    pub own: Option<Vec<u8>>,
+    /// Other events of the same request.
+    pub others: BTreeMap<EventUid, Vec<u8>>,
+}
+
+/// An attempt without its transcript.
+#[must_use]
+pub fn attempt_summary(key: AttemptKey, attempt: &Attempt) -> Value {
+    json!({
+        "id": key,
+        "delivery": key.delivery,
+        "n": attempt.n,
+        "started_at": attempt.started_at,
+        "duration_ms": attempt.duration_ms,
+        "outcome": attempt.outcome,
+        "code": attempt.reason.code,
+        "message": attempt.reason.message,
+        "status": attempt.reason.status,
+        "connector_version": attempt.connector_version,
+        "config_revision": attempt.config_revision,
+    })
+}
+
+/// An attempt with its exchanges. The last one stands on top: it is the one that carried the event.
+#[must_use]
+pub fn attempt(key: AttemptKey, attempt: &Attempt, transcript: Option<&Transcript>, wire: &Wire) -> Value {
+    let mut view = attempt_summary(key, attempt);
+    let Some(members) = view.as_object_mut() else { return view };
+    let exchanges = transcript.map_or(&[][..], |transcript| &transcript.exchanges);
+    let (last, earlier) = match exchanges.split_last() {
+        Some((last, earlier)) => (exchange(last, wire), earlier),
+        None => (json!({"request": null, "response": null, "failure": null, "timings": null}), exchanges),
+    };
+    if let Value::Object(last) = last {
+        members.extend(last);
+    }
+    members.insert("earlier_exchanges".into(), earlier.iter().map(|one| exchange(one, wire)).collect());
+    view
+}
+
+fn exchange(one: &Exchange, wire: &Wire) -> Value {
+    json!({
+        "request": request(&one.request, wire),
+        "response": one.response.as_ref().map(|response| self::response(response, wire)),
+        "failure": one.failure,
+        "timings": one.timings,
+    })
+}
+
+fn request(request: &ExchangeRequest, wire: &Wire) -> Value {
+    let (body, encoding, complete) = body(&request.body, wire);
+    json!({
+        "method": request.method,
+        "url": request.url,
+        "headers": headers(&request.headers),
+        "body": body,
+        "body_encoding": encoding,
+        "body_complete": complete,
+        "body_bytes": request.body_bytes,
+    })
+}
+
+fn response(response: &ExchangeResponse, wire: &Wire) -> Value {
+    let (body, encoding, complete) = body(&response.body, wire);
+    json!({
+        "status": response.status,
+        "headers": headers(&response.headers),
+        "body": body,
+        "body_encoding": encoding,
+        "body_complete": complete && !response.cut,
+        "body_bytes": response.body_bytes,
+    })
+}
+
+fn headers(headers: &[Header]) -> Vec<Value> {
+    headers.iter().map(|Header(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+/// The captured body in one piece: text where all of it is text, else base64. Parts that are not kept, or not for the
+/// caller's eyes, are left out and named by their size where it is known.
+fn body(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
+    let mut bytes = Vec::new();
+    let mut complete = true;
+    for part in parts {
+        let known = match part {
+            BodyPart::Text(text) => Some(text.clone().into_bytes()),
+            BodyPart::Base64(text) => STANDARD.decode(text).ok(),
+            BodyPart::EventData => wire.own.clone(),
+            BodyPart::OtherEvent(uid) => wire.others.get(uid).cloned(),
+            BodyPart::Omitted(_) => None,
+        };
+        match (known, part) {
+            (Some(known), _) => bytes.extend_from_slice(&known),
+            (None, BodyPart::Omitted(count)) => {
+                complete = false;
+                bytes.extend_from_slice(format!("…({count} bytes omitted)…").as_bytes());
+            }
+            (None, _) => {
+                complete = false;
+                bytes.extend_from_slice("…(event data omitted)…".as_bytes());
+            }
+        }
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => (text, "text", complete),
+        Err(error) => (STANDARD.encode(error.as_bytes()), "base64", complete),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_data_is_shown_to_those_who_may_see_it_only() {
+        let parts = [BodyPart::Text("{\"data\":".into()), BodyPart::EventData, BodyPart::Text("}".into())];
+        let may = Wire { own: Some(b"[1]".to_vec()), ..Wire::default() };
+        assert_eq!(body(&parts, &may), ("{\"data\":[1]}".into(), "text", true));
+        assert_eq!(body(&parts, &Wire::default()).0, "{\"data\":…(event data omitted)…}");
+        assert_eq!(body(&[BodyPart::Base64("/wA=".into())], &may), ("/wA=".into(), "base64", true));
+        assert!(!body(&[BodyPart::Omitted(9)], &may).2);
+    }
+}

@@ -1,0 +1,182 @@
+//! One hand-over: payloads, shape, a last look at the lease, the connector, outcomes.
+
+use crate::connectors::{HandOver, Handed, Settle, Settled};
+use crate::core::{AttemptId, AttemptItem, Input};
+use crate::fleet::Loaded;
+use crate::measures;
+use crate::record::PAYLOAD_GONE;
+use crate::running::Shared;
+use railhead_model::{Attempt, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
+use railhead_vault::TenantKeys;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What the engine asks for.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub id: AttemptId,
+    pub destination: DestinationNo,
+    pub items: Vec<AttemptItem>,
+    pub batch: Option<u64>,
+}
+
+/// Pause before a hand-over is given back because its payloads cannot be read: the engine would ask again at once.
+const STORE_AWAY: Duration = Duration::from_millis(500);
+
+/// Says that a hand-over is over when it is dropped: at its end, at an abort, or should it panic.
+pub(crate) struct Over {
+    shared: Arc<Shared>,
+    id: AttemptId,
+    uids: Vec<EventUid>,
+    sink: Option<Arc<Sink>>,
+}
+
+impl Over {
+    pub fn new(shared: Arc<Shared>, call: &Call) -> Self {
+        let uids = call.items.iter().map(|item| item.key.event).collect();
+        Self { shared, id: call.id, uids, sink: None }
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        if let Some(sink) = &self.sink {
+            sink.close();
+        }
+        self.uids.iter().for_each(|uid| self.shared.payloads.release(*uid));
+        self.shared.input(Input::AttemptOver(self.id));
+    }
+}
+
+/// Runs one hand-over. What it does not settle, the engine takes as never started.
+pub(crate) async fn run(call: Call, mut over: Over) {
+    let shared = Arc::clone(&over.shared);
+    let Some(loaded) = shared.fleet.get(call.destination) else { return };
+    let keys = match shared.keyring.keys(&loaded.tenant) {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::error!(destination = %loaded.destination.id, %error, "a tenant's key cannot be opened; deliveries wait");
+            return tokio::time::sleep(STORE_AWAY).await;
+        }
+    };
+    let fetched = shared.payloads.fetch(shared.store.as_ref(), &shared.keyring, &loaded.tenant, &over.uids).await;
+    let events = match fetched {
+        Ok(events) => events,
+        Err(error) => {
+            tracing::warn!(%error, "payloads cannot be read now");
+            return tokio::time::sleep(STORE_AWAY).await;
+        }
+    };
+    let mut shaped = Vec::with_capacity(call.items.len());
+    let mut refused = Vec::new();
+    for (item, event) in call.items.iter().zip(events) {
+        match shape(&loaded, event) {
+            Ok((event, reshaped)) => shaped.push(Handed { delivery: item.key, attempt: item.n, event, reshaped }),
+            Err(reason) => refused.push((*item, reason)),
+        }
+    }
+    let sink = Arc::new(Sink::new(&shared, call.id, loaded.clone(), keys, &shaped));
+    over.sink = Some(Arc::clone(&sink));
+    refused.into_iter().for_each(|(item, reason)| sink.refuse(item, reason));
+    if !shaped.is_empty() && shared.lease.is_live(shared.clock.monotonic_ms()) {
+        let hand_over = hand_over(&shared, &call, &loaded, shaped);
+        shared.connectors.deliver(hand_over, sink).await;
+    }
+}
+
+fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>) -> HandOver {
+    let batch_id = match call.batch {
+        Some(number) => format!("{}-{number}", loaded.destination.id),
+        None => format!("{}-{}", shared.host.0.simple(), call.id.0),
+    };
+    let deadline_ms = loaded.destination.spec.timeout_ms;
+    HandOver {
+        destination: Arc::clone(&loaded.destination),
+        tenant: Arc::clone(&loaded.tenant),
+        batch_id,
+        events,
+        deadline_ms,
+    }
+}
+
+/// The event as the connector sees it, and whether it differs from what is stored.
+fn shape(loaded: &Loaded, event: Option<Arc<Event>>) -> Result<(Arc<Event>, bool), Reason> {
+    let event = event.ok_or_else(|| Reason::new(PAYLOAD_GONE, "the event's payload is not kept any more"))?;
+    let Some(fields) = &loaded.destination.spec.fields else { return Ok((event, false)) };
+    if fields.include.is_empty() && fields.exclude.is_empty() {
+        return Ok((event, false));
+    }
+    let data = railhead_routing::select(fields, &event.data)
+        .map_err(|error| Reason::new("fields-not-selectable", error.to_string()))?;
+    Ok((Arc::new(Event { data, ..Event::clone(&event) }), true))
+}
+
+/// Takes outcomes while the call runs: each one is remembered with its transcript and told to the engine.
+pub(crate) struct Sink {
+    shared: Arc<Shared>,
+    id: AttemptId,
+    loaded: Loaded,
+    keys: Arc<TenantKeys>,
+    /// What was handed over and is not settled yet; `None` when the call is over.
+    open: Mutex<Option<Vec<Option<AttemptItem>>>>,
+}
+
+impl Sink {
+    fn new(shared: &Arc<Shared>, id: AttemptId, loaded: Loaded, keys: Arc<TenantKeys>, handed: &[Handed]) -> Self {
+        let open = handed.iter().map(|one| Some(AttemptItem { key: one.delivery, n: one.attempt })).collect();
+        Self { shared: Arc::clone(shared), id, loaded, keys, open: Mutex::new(Some(open)) }
+    }
+
+    fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Settles what could not even be handed over.
+    fn refuse(&self, item: AttemptItem, reason: Reason) {
+        let started_at = self.shared.clock.now();
+        let outcome = Outcome::Permanent(reason);
+        self.conclude(
+            item,
+            Settled { index: 0, outcome, transcript: Transcript::default(), started_at, duration_ms: 0 },
+        );
+    }
+
+    fn conclude(&self, item: AttemptItem, settled: Settled) {
+        let class = settled.outcome.class();
+        metrics::counter!(measures::ATTEMPTS, "outcome" => class.as_str()).increment(1);
+        let reason = settled.outcome.reason();
+        tracing::debug!(delivery = %item.key, n = item.n, outcome = class.as_str(), code = reason.code, "attempt");
+        let attempt = Attempt {
+            n: item.n,
+            started_at: settled.started_at,
+            duration_ms: settled.duration_ms,
+            outcome: class,
+            reason: reason.clone(),
+            connector_version: self.loaded.destination.connector_version.clone(),
+            config_revision: self.loaded.destination.revision,
+        };
+        self.shared.remembered.put(item.key, attempt, self.seal(item, &settled.transcript));
+        let outcomes = vec![(item.key, settled.outcome)];
+        self.shared.input(Input::Settled { attempt: self.id, outcomes });
+    }
+
+    fn seal(&self, item: AttemptItem, transcript: &Transcript) -> Option<bytes::Bytes> {
+        if transcript.exchanges.is_empty() {
+            return None;
+        }
+        // A transcript is texts and numbers: it always serializes.
+        let plain = serde_json::to_vec(transcript).ok()?;
+        Some(self.keys.seal_transcript(item.key, item.n, &plain).into())
+    }
+}
+
+impl Settle for Sink {
+    fn settle(&self, settled: Settled) {
+        // Held over `conclude`, so that nothing is told of after the call is over.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = open.as_mut().and_then(|open| open.get_mut(settled.index));
+        if let Some(item) = slot.and_then(Option::take) {
+            self.conclude(item, settled);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Configuration of owned destinations: loaded, followed, and disabled by the engine's word.
+
+use crate::core::Input;
+use crate::fleet::{Loaded, settings};
+use crate::operator::Notice;
+use crate::running::Shared;
+use railhead_model::{DestinationNo, DestinationState, Reason, ShardNo, TenantNo};
+use railhead_store::StoreError;
+use railhead_store::directory::{Destination, Expect, Tenant};
+use railhead_store::work::StableBatch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Destinations read by one query.
+const PAGE: u32 = 500;
+/// Re-reading the whole fleet reads at most so many destinations per second.
+const RELOAD_PER_S: u64 = 1_000;
+/// Pause before something that could not be read is read again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Tenants read while loading, so that each is read once.
+type Tenants = BTreeMap<TenantNo, Option<Arc<Tenant>>>;
+
+/// Loads all destinations of these shards, with their open batches, and surveys them. Repeatable.
+///
+/// # Errors
+/// Of the store.
+pub(crate) async fn load_shards(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
+    let mut after = None;
+    let mut tenants = Tenants::new();
+    loop {
+        let page = shared.store.destinations_of(shards, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.no);
+        let nos: Vec<_> = page.iter().map(|destination| destination.no).collect();
+        let mut batches = open_batches(shared, &nos).await?;
+        for destination in page {
+            let open = batches.remove(&destination.no);
+            take_in(shared, &mut tenants, destination, open).await?;
+        }
+        let due = shared.store.survey(&nos).await?;
+        shared.input(Input::Surveyed(due));
+    }
+}
+
+async fn open_batches(
+    shared: &Shared,
+    nos: &[DestinationNo],
+) -> Result<BTreeMap<DestinationNo, Vec<StableBatch>>, StoreError> {
+    let mut by_destination: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for batch in shared.store.batches(nos).await? {
+        by_destination.entry(batch.destination).or_default().push(batch);
+    }
+    Ok(by_destination)
+}
+
+/// Gives the engine a destination as it is configured now.
+async fn take_in(
+    shared: &Shared,
+    tenants: &mut Tenants,
+    destination: Destination,
+    batches: Option<Vec<StableBatch>>,
+) -> Result<(), StoreError> {
+    let tenant = match tenants.get(&destination.tenant) {
+        Some(tenant) => tenant.clone(),
+        None => {
+            let tenant = shared.store.tenant_by_no(destination.tenant).await?.map(Arc::new);
+            tenants.insert(destination.tenant, tenant.clone());
+            tenant
+        }
+    };
+    let Some(tenant) = tenant else {
+        drop_destination(shared, destination.no);
+        return Ok(());
+    };
+    match shared.fleet.revision(destination.no) {
+        // Somebody else read it later than this.
+        Some(known) if known > destination.revision => return Ok(()),
+        // A session may have begun with the old one since the change.
+        Some(known) if known < destination.revision => shared.connectors.retire(destination.no),
+        _ => {}
+    }
+    let settings = settings(&destination, &shared.catalog, &shared.options);
+    shared.fleet.insert(Loaded { destination: Arc::new(destination), tenant });
+    let config = Input::Config(Box::new(settings));
+    match batches {
+        // At once, so that no member starts by itself in between.
+        Some(batches) => shared.inputs(vec![config, Input::Batches(batches)]),
+        None => shared.input(config),
+    }
+    Ok(())
+}
+
+/// Forgets a destination that was deleted, or that another host owns now.
+pub(crate) fn drop_destination(shared: &Shared, no: DestinationNo) {
+    if shared.fleet.remove(no) {
+        shared.connectors.retire(no);
+        shared.input(Input::Gone(no));
+    }
+}
+
+/// Follows changes that were made through this host.
+pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedReceiver<(TenantNo, Vec<DestinationNo>)>) {
+    let mut came = Vec::new();
+    while changed.recv_many(&mut came, 64).await > 0 {
+        let mut nos = BTreeSet::new();
+        let mut tenants = BTreeSet::new();
+        for (tenant, destinations) in came.drain(..) {
+            nos.extend(destinations);
+            nos.extend(shared.fleet.of_tenant(tenant));
+            tenants.insert(tenant);
+        }
+        let nos: Vec<_> = nos.into_iter().collect();
+        while let Err(error) = apply(&shared, &tenants, &nos).await {
+            tracing::warn!(%error, "changed destinations cannot be read now; they are read again");
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+async fn apply(shared: &Shared, changed: &BTreeSet<TenantNo>, nos: &[DestinationNo]) -> Result<(), StoreError> {
+    let mut tenants = Tenants::new();
+    for no in changed {
+        let tenant = shared.store.tenant_by_no(*no).await?.map(Arc::new);
+        if tenant.is_none() {
+            shared.keyring.forget(*no);
+        }
+        tenants.insert(*no, tenant);
+    }
+    for nos in nos.chunks(PAGE as usize) {
+        let found = shared.store.destinations_by_no(nos).await?;
+        let there: BTreeSet<_> = found.iter().map(|destination| destination.no).collect();
+        for destination in found {
+            if shared.lease.owns(destination.no.shard()) {
+                take_in(shared, &mut tenants, destination, None).await?;
+            }
+        }
+        nos.iter().filter(|no| !there.contains(no)).for_each(|no| drop_destination(shared, *no));
+        shared.hint(there.into_iter().collect());
+    }
+    Ok(())
+}
+
+/// Re-reads all owned destinations now and then: finds what changed through other hosts.
+pub(crate) async fn reload(shared: Arc<Shared>) {
+    loop {
+        let paced_ms = shared.fleet.len() as u64 * 1_000 / RELOAD_PER_S;
+        tokio::time::sleep(Duration::from_millis(shared.options.reload_ms.max(paced_ms))).await;
+        if let Err(error) = reload_once(&shared).await {
+            tracing::warn!(%error, "destinations cannot be read again now");
+        }
+    }
+}
+
+async fn reload_once(shared: &Shared) -> Result<(), StoreError> {
+    let mut known = shared.fleet.revisions();
+    let shards = shared.lease.shards();
+    let mut tenants = Tenants::new();
+    let mut after = None;
+    loop {
+        let page = shared.store.destinations_of(&shards, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.no);
+        for destination in page {
+            if known.remove(&destination.no) != Some(destination.revision) {
+                take_in(shared, &mut tenants, destination, None).await?;
+            }
+        }
+    }
+    // What was known and is not there any more was deleted.
+    known.into_keys().for_each(|no| drop_destination(shared, no));
+    Ok(())
+}
+
+/// Disables a destination by itself, with the reason for its owner.
+pub(crate) async fn disable(shared: Arc<Shared>, no: DestinationNo, reason: Reason) {
+    loop {
+        match try_disable(&shared, no, &reason).await {
+            Ok(()) => return,
+            Err(StoreError::Conflict(_)) => {} // somebody wrote it meanwhile: look again
+            Err(error) if error.is_retryable() => tokio::time::sleep(AGAIN).await,
+            Err(error) => {
+                tracing::error!(%error, destination = %no, "a destination could not be disabled");
+                return;
+            }
+        }
+    }
+}
+
+async fn try_disable(shared: &Shared, no: DestinationNo, reason: &Reason) -> Result<(), StoreError> {
+    let Some(mut destination) = shared.store.destinations_by_no(&[no]).await?.pop() else { return Ok(()) };
+    if destination.state == DestinationState::Disabled {
+        return Ok(());
+    }
+    destination.state = DestinationState::Disabled;
+    destination.state_reason = Some(reason.code.clone());
+    destination.updated_at = shared.clock.now();
+    let expect = Expect::Revision(destination.revision);
+    let destination = shared.store.put_destination(&destination, expect).await?;
+    tracing::warn!(destination = %destination.id, code = reason.code, "destination disabled");
+    shared.config_changed(destination.tenant, &[no]);
+    shared.notices.tell(Notice::Disabled { no, reason: reason.clone() });
+    Ok(())
+}

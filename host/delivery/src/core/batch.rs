@@ -1,0 +1,257 @@
+//! Stable batches: members are stored before the first attempt and never change; one outcome for all of them.
+
+use super::input::Settings;
+use super::window::Slot;
+use railhead_model::{DestinationNo, Outcome, OutcomeClass, Timestamp};
+use railhead_store::work::StableBatch;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Is being stored.
+    Opening,
+    /// Waits for its next attempt.
+    Waiting,
+    /// In a hand-over.
+    Running,
+    /// So many members' results are not durable yet.
+    Recording(usize),
+}
+
+#[derive(Debug)]
+struct Open {
+    members: Vec<Slot>,
+    due: Timestamp,
+    attempts: u32,
+    phase: Phase,
+}
+
+/// The open batches of one destination.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    open: BTreeMap<u64, Open>,
+    of: BTreeMap<Slot, u64>,
+}
+
+impl Batches {
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    pub fn has(&self, slot: Slot) -> bool {
+        self.of.contains_key(&slot)
+    }
+
+    /// A batch of these, to be stored.
+    pub fn form(&mut self, destination: DestinationNo, members: Vec<Slot>, now: Timestamp) -> StableBatch {
+        let number = number(&members);
+        let keys = members.iter().map(|slot| slot.key(destination)).collect();
+        self.insert(number, members, now, 0, Phase::Opening);
+        StableBatch { destination, number, members: keys, due: now, attempts: 0 }
+    }
+
+    /// A batch that was open when its destination was loaded.
+    pub fn load(&mut self, batch: &StableBatch) {
+        if !self.open.contains_key(&batch.number) {
+            let members = batch.members.iter().copied().map(Slot::from).collect();
+            self.insert(batch.number, members, batch.due, batch.attempts, Phase::Waiting);
+        }
+    }
+
+    /// It is durable.
+    pub fn opened(&mut self, number: u64) {
+        if let Some(open) = self.open.get_mut(&number).filter(|open| open.phase == Phase::Opening) {
+            open.phase = Phase::Waiting;
+        }
+    }
+
+    /// The first batch that waits for an attempt, and when that is due. `ready`: whether all that is left of the batch
+    /// is in memory, and until when it waits.
+    pub fn next(&self, ready: impl Fn(&[Slot]) -> Option<Timestamp>) -> Option<(u64, Timestamp)> {
+        self.open
+            .iter()
+            .filter(|(_, open)| open.phase == Phase::Waiting)
+            .filter_map(|(number, open)| Some((*number, ready(&open.members)?.max(open.due))))
+            .min_by_key(|(_, due)| *due)
+    }
+
+    /// Starts a batch: its members, in order.
+    pub fn start(&mut self, number: u64) -> Vec<Slot> {
+        let Some(open) = self.open.get_mut(&number) else { return Vec::new() };
+        open.phase = Phase::Running;
+        open.members.clone()
+    }
+
+    /// The attempt is over without anything to record.
+    pub fn again(&mut self, number: u64) {
+        if let Some(open) = self.open.get_mut(&number) {
+            open.phase = Phase::Waiting;
+        }
+    }
+
+    /// The attempt is over and so many members' results are to be recorded.
+    pub fn recording(&mut self, number: u64, members: usize) {
+        if let Some(open) = self.open.get_mut(&number) {
+            open.phase = Phase::Recording(members);
+        }
+    }
+
+    /// The attempt failed: the whole batch waits for the next one. Answers with what is to be stored.
+    pub fn postpone(
+        &mut self,
+        destination: DestinationNo,
+        number: u64,
+        due: Timestamp,
+        attempts: u32,
+    ) -> Option<StableBatch> {
+        let open = self.open.get_mut(&number)?;
+        (open.due, open.attempts) = (due, attempts);
+        let members = open.members.iter().map(|slot| slot.key(destination)).collect();
+        Some(StableBatch { destination, number, members, due, attempts })
+    }
+
+    /// One member's result is durable, or was refused. Answers with the batch if it was the last.
+    pub fn recorded(&mut self, slot: Slot) -> Option<u64> {
+        let number = *self.of.get(&slot)?;
+        let open = self.open.get_mut(&number)?;
+        let Phase::Recording(left) = &mut open.phase else { return None };
+        *left = left.saturating_sub(1);
+        if *left > 0 {
+            return None;
+        }
+        open.phase = Phase::Waiting;
+        Some(number)
+    }
+
+    /// Batches that wait and have no member for which `is_left` holds: they are over, and forgotten here.
+    pub fn take_over(&mut self, is_left: impl Fn(Slot) -> bool) -> Vec<u64> {
+        let over: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.phase == Phase::Waiting && !open.members.iter().any(|slot| is_left(*slot)))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in &over {
+            for slot in self.open.remove(number).map(|open| open.members).unwrap_or_default() {
+                self.of.remove(&slot);
+            }
+        }
+        over
+    }
+
+    /// Forgets every batch that is not in a hand-over or being recorded: its destination moved away.
+    pub fn let_go(&mut self) {
+        self.open.retain(|_, open| matches!(open.phase, Phase::Running | Phase::Recording(_)));
+        self.of.retain(|_, number| self.open.contains_key(number));
+    }
+
+    fn insert(&mut self, number: u64, members: Vec<Slot>, due: Timestamp, attempts: u32, phase: Phase) {
+        self.of.extend(members.iter().map(|slot| (*slot, number)));
+        self.open.insert(number, Open { members, due, attempts, phase });
+    }
+}
+
+/// The outcome of a whole batch: the worst of its members'. What has no outcome was never sent.
+pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, all: &BTreeSet<Slot>) -> Option<Outcome> {
+    if all.iter().any(|slot| !outcomes.contains_key(slot)) {
+        return outcomes
+            .values()
+            .filter(|outcome| rank(outcome) > rank_of(OutcomeClass::Delivered))
+            .max_by_key(|o| rank(o))
+            .cloned();
+    }
+    outcomes.values().max_by_key(|outcome| rank(outcome)).cloned()
+}
+
+fn rank(outcome: &Outcome) -> u8 {
+    rank_of(outcome.class())
+}
+
+/// One that must be tried again outweighs one that must not: the batch is resent whole.
+const fn rank_of(class: OutcomeClass) -> u8 {
+    match class {
+        OutcomeClass::Delivered => 0,
+        OutcomeClass::Permanent => 1,
+        OutcomeClass::TooLarge => 2,
+        OutcomeClass::Untried => 3,
+        OutcomeClass::Transient => 4,
+        OutcomeClass::Uncertain => 5,
+        OutcomeClass::Throttled => 6,
+        OutcomeClass::Misconfigured => 7,
+        OutcomeClass::RejectedCredentials => 8,
+    }
+}
+
+/// A batch's number: never used twice for its destination, as a delivery is in one batch only, and the same on every
+/// host that would form it. FNV-1a over its first member, without the sign bit.
+fn number(members: &[Slot]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    if let Some(first) = members.first() {
+        for byte in first.event.0.as_bytes().iter().copied().chain(first.run.to_le_bytes()) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    hash >> 1
+}
+
+/// True if the destination's batches are stable. Where an order is kept, lanes rule and batches are not stable.
+pub(super) fn is_stable(settings: &Settings) -> bool {
+    settings.batch.is_some_and(|(_, stable)| stable) && !settings.ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use railhead_model::{EventUid, Reason};
+
+    const NO: DestinationNo = DestinationNo(1);
+
+    fn slot(n: u8) -> Slot {
+        Slot { event: EventUid::new(Timestamp(1), [n; 10]), run: 0 }
+    }
+
+    fn reason() -> Reason {
+        Reason::new("x", "")
+    }
+
+    #[test]
+    fn a_batch_waits_until_it_is_stored_and_keeps_its_number_and_members() {
+        let mut batches = Batches::default();
+        let stored = batches.form(NO, vec![slot(1), slot(2)], Timestamp(5));
+        let ready = |_: &[Slot]| Some(Timestamp(5));
+        assert_eq!(batches.next(ready), None);
+        batches.opened(stored.number);
+        assert_eq!(batches.next(ready), Some((stored.number, Timestamp(5))));
+        assert_eq!(batches.start(stored.number), [slot(1), slot(2)]);
+        let later = batches.postpone(NO, stored.number, Timestamp(9), 1).unwrap();
+        assert_eq!((later.number, later.members, later.due), (stored.number, stored.members, Timestamp(9)));
+        batches.recording(stored.number, 2);
+        assert_eq!(batches.recorded(slot(1)), None);
+        assert_eq!(batches.recorded(slot(2)), Some(stored.number));
+        assert_eq!(batches.next(ready), Some((stored.number, Timestamp(9))));
+    }
+
+    #[test]
+    fn a_loaded_batch_keeps_its_members_and_is_over_when_none_is_left() {
+        let mut first = Batches::default();
+        let stored = first.form(NO, vec![slot(1)], Timestamp(5));
+        let mut second = Batches::default();
+        second.load(&stored);
+        assert!(second.has(slot(1)));
+        assert!(second.take_over(|_| true).is_empty());
+        assert_eq!(second.take_over(|_| false), [stored.number]);
+        assert!(second.is_empty() && !second.has(slot(1)));
+    }
+
+    #[test]
+    fn one_member_that_failed_makes_the_whole_batch_fail() {
+        let all: BTreeSet<_> = [slot(1), slot(2)].into();
+        let mut outcomes = BTreeMap::from([(slot(1), Outcome::Delivered(reason()))]);
+        assert_eq!(combine(&outcomes, &all), None, "2 was never sent");
+        outcomes.insert(slot(2), Outcome::Transient(reason(), None));
+        assert_eq!(combine(&outcomes, &all).map(|o| o.class()), Some(OutcomeClass::Transient));
+        outcomes.insert(slot(2), Outcome::Delivered(reason()));
+        assert_eq!(combine(&outcomes, &all).map(|o| o.class()), Some(OutcomeClass::Delivered));
+    }
+}

@@ -1,0 +1,244 @@
+//! One destination as the engine runs it, and whether it could start something.
+
+use super::batch::{Batches, is_stable};
+use super::breaker::Breaker;
+use super::bucket::Bucket;
+use super::input::{Now, Settings};
+use super::window::{Slot, Window};
+use railhead_model::{DestinationState, Timestamp};
+
+/// The least that a window holds.
+const MIN_WINDOW: usize = 32;
+/// The most that a window holds.
+const MAX_WINDOW: usize = 65_536;
+/// An average latency above this makes a destination slow, in milliseconds.
+const SLOW_MS: f32 = 1_000.0;
+/// Hand-overs without "too large" or a trap after which a halved hand-over doubles.
+const DOUBLE_AFTER: u32 = 16;
+
+/// What a destination could do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Start something.
+    Ready,
+    /// Nothing before this monotonic time.
+    At(u64),
+    /// Nothing until an input says otherwise.
+    Parked,
+}
+
+/// See the module. A destination without work holds no window.
+#[derive(Debug)]
+pub(super) struct Destination {
+    pub settings: Settings,
+    pub breaker: Breaker,
+    pub bucket: Option<Bucket>,
+    pub window: Option<Box<Window>>,
+    pub batches: Option<Box<Batches>>,
+    /// Events in hand-overs, without an outcome yet.
+    pub in_flight: u32,
+    /// Hand-overs that are not over.
+    pub calls: u32,
+    /// A probe is among them.
+    pub probing: bool,
+    /// Nothing starts before this: throttled, or handed back untried.
+    pub pause_until: u64,
+    /// When the last refill was answered.
+    pub read_at: Timestamp,
+    /// No refill is sent before this.
+    pub refill_after: u64,
+    /// Hand-overs in a row that came back untried.
+    pub untried: u32,
+    /// At most so many events per hand-over, after it was too large.
+    pub hand_over: u32,
+    good_calls: u32,
+    latency_ms: f32,
+    /// The highest seq that is known of, in a destination that keeps an order.
+    pub high: Option<i64>,
+    /// The timer that is set.
+    pub armed: Option<u64>,
+    /// It stands in a ring, or waits for the slow half.
+    pub queued: bool,
+    /// It moved away or was deleted: it goes when nothing of it is in flight.
+    pub gone: bool,
+    /// It asked to be disabled; nothing starts until its configuration comes.
+    pub disabled: bool,
+}
+
+impl Destination {
+    pub fn new(settings: Settings, now: u64) -> Self {
+        let bound = bound(&settings);
+        let window = Window::new(settings.no, settings.ordered, bound, false);
+        Self {
+            breaker: Breaker::new(settings.health.clone()),
+            bucket: settings.rate_limit.map(|limit| Bucket::new(limit, now)),
+            window: Some(Box::new(window)),
+            batches: None,
+            in_flight: 0,
+            calls: 0,
+            probing: false,
+            pause_until: 0,
+            read_at: Timestamp(i64::MIN),
+            refill_after: 0,
+            untried: 0,
+            hand_over: u32::MAX,
+            good_calls: 0,
+            latency_ms: 0.0,
+            high: None,
+            armed: None,
+            queued: false,
+            gone: false,
+            disabled: false,
+            settings,
+        }
+    }
+
+    /// Takes up a new configuration.
+    pub fn configure(&mut self, settings: Settings, now: Now) {
+        let reordered = settings.ordered != self.settings.ordered;
+        if settings.rate_limit != self.settings.rate_limit {
+            self.bucket = settings.rate_limit.map(|limit| Bucket::new(limit, now.mono_ms));
+        }
+        self.settings = settings;
+        self.disabled = false;
+        self.gone = false;
+        self.breaker.reconfigured(now.wall);
+        let (bound, ordered, active) = (bound(&self.settings), self.settings.ordered, self.is_active());
+        let window = self.window();
+        window.set_bound(bound);
+        if reordered {
+            window.reorder(ordered);
+        } else if !active {
+            window.forget();
+        }
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.settings.state == DestinationState::Active && !self.gone && !self.disabled
+    }
+
+    /// The window, made anew (complete, empty) if there was none.
+    pub fn window(&mut self) -> &mut Window {
+        let settings = &self.settings;
+        self.window.get_or_insert_with(|| Box::new(Window::new(settings.no, settings.ordered, bound(settings), true)))
+    }
+
+    /// Drops what an idle destination does not need.
+    pub fn shed(&mut self) {
+        self.batches.take_if(|batches| batches.is_empty());
+        if self.batches.is_none() {
+            self.window.take_if(|window| window.is_idle() && !window.is_busy());
+        }
+    }
+
+    /// True while a hand-over, a result or a refill of it is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.calls > 0 || self.window.as_ref().is_some_and(|window| window.is_busy())
+    }
+
+    /// Slow or failing: it shares the slow half.
+    pub fn is_slow(&self) -> bool {
+        self.latency_ms > SLOW_MS || self.breaker.is_failing()
+    }
+
+    /// A hand-over brought an outcome after so many milliseconds.
+    pub fn measured(&mut self, ms: u64) {
+        self.latency_ms += (ms as f32 - self.latency_ms) * 0.2;
+    }
+
+    /// A hand-over was too large for the destination, or for its connector.
+    pub fn halve(&mut self, size: u32) {
+        self.hand_over = (size / 2).max(1);
+        self.good_calls = 0;
+    }
+
+    /// A hand-over went through.
+    pub fn went_through(&mut self) {
+        self.good_calls += 1;
+        if self.good_calls >= DOUBLE_AFTER {
+            self.good_calls = 0;
+            self.hand_over = self.hand_over.saturating_mul(2);
+        }
+    }
+
+    /// Events that may be in flight at once.
+    pub fn limit(&self) -> u32 {
+        let units = self.breaker.ramp().unwrap_or(u32::MAX).min(self.settings.concurrency.max(1));
+        units.saturating_mul(unit(&self.settings))
+    }
+
+    /// Most events of the next hand-over, before slots and tokens.
+    pub fn most(&self) -> u32 {
+        let size = match self.settings.batch {
+            Some((batch, _)) => batch.max_events,
+            None => self.settings.hand_over,
+        };
+        size.max(1).min(self.hand_over).min(self.limit().saturating_sub(self.in_flight))
+    }
+
+    /// The stable batch that could go, and when.
+    pub fn next_batch(&self) -> Option<(u64, Timestamp)> {
+        let (batches, window) = (self.batches.as_ref()?, self.window.as_ref()?);
+        batches.next(|members| {
+            let left = members.iter().filter_map(|slot| window.get(*slot));
+            let (count, due) = left.fold((0, None), |(count, due), entry| (count + 1, due.max(Some(entry.due))));
+            if count == members.len() || window.is_complete() { due } else { None }
+        })
+    }
+
+    /// Whether enough is due for a batch, or when it will have waited long enough.
+    fn batch_due(&self, window: &Window, now: Now) -> Option<Timestamp> {
+        let first = window.next_due()?;
+        let Some((batch, _)) = self.settings.batch else { return Some(first) };
+        if window.has_due(batch.max_events.max(1) as usize, now.wall) {
+            return Some(first);
+        }
+        Some(first.plus_ms(i64::try_from(batch.linger_ms).unwrap_or(i64::MAX)))
+    }
+
+    /// What it could do now. Whether a slot is free, and the lease lives, is asked elsewhere.
+    pub fn status(&self, now: Now) -> Status {
+        let Some(window) = self.window.as_ref().filter(|_| self.is_active()) else { return Status::Parked };
+        if self.calls >= self.settings.sessions.max(1) || self.in_flight >= self.limit() {
+            return Status::Parked;
+        }
+        let mut wall = match (self.next_batch(), self.batch_due(window, now)) {
+            (Some((_, batch)), Some(due)) => batch.min(due),
+            (Some((_, due)), None) | (None, Some(due)) => due,
+            (None, None) => return Status::Parked,
+        };
+        if let Some(probe) = self.breaker.next_probe() {
+            if self.probing {
+                return Status::Parked;
+            }
+            wall = wall.max(probe);
+        }
+        let due = now.mono_ms.saturating_add(u64::try_from(wall.since(now.wall)).unwrap_or(0));
+        let token = match &self.bucket {
+            Some(bucket) if bucket.available(now.mono_ms) == 0 => bucket.ready_at(now.mono_ms),
+            _ => now.mono_ms,
+        };
+        let at = due.max(self.pause_until).max(token);
+        if at <= now.mono_ms { Status::Ready } else { Status::At(at) }
+    }
+
+    /// True if this delivery belongs to an open stable batch.
+    pub fn is_batched(&self, slot: Slot) -> bool {
+        self.batches.as_ref().is_some_and(|batches| batches.has(slot))
+    }
+
+    /// True if its batches are stable.
+    pub fn is_stable(&self) -> bool {
+        is_stable(&self.settings)
+    }
+}
+
+/// Events per unit of concurrency: a batch counts as one.
+fn unit(settings: &Settings) -> u32 {
+    settings.batch.map_or(1, |(batch, _)| batch.max_events.max(1))
+}
+
+fn bound(settings: &Settings) -> usize {
+    let events = settings.concurrency.max(1).saturating_mul(unit(settings)).max(settings.hand_over);
+    (events as usize).saturating_mul(2).clamp(MIN_WINDOW, MAX_WINDOW)
+}

@@ -1,0 +1,243 @@
+//! The engine: which input goes where.
+
+use super::destination::{Destination, Status};
+use super::dispatch::HandOver;
+use super::effect::{Effect, RecordItem};
+use super::fair::Fair;
+use super::group::Group;
+use super::input::{AttemptId, Input, Now};
+use super::lease::Lease;
+use super::slots::Slots;
+use super::timers::{Timer, Timers};
+use railhead_model::DestinationNo;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use std::collections::BTreeMap;
+
+/// Bounds of one engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Most events in hand-overs at once, over all destinations. At least 4.
+    pub in_flight: u32,
+    /// With so many results that are not durable, no attempt starts.
+    pub held: usize,
+    /// The longest that a result waits for others, in milliseconds.
+    pub record_wait_ms: u64,
+    /// Most results of one commit.
+    pub record_items: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { in_flight: 2_048, held: 10_000, record_wait_ms: 25, record_items: 256 }
+    }
+}
+
+/// See [`crate::core`].
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) config: Config,
+    pub(super) random: ChaCha8Rng,
+    pub(super) destinations: BTreeMap<DestinationNo, Destination>,
+    pub(super) attempts: BTreeMap<AttemptId, HandOver>,
+    pub(super) last_attempt: u64,
+    pub(super) slots: Slots,
+    pub(super) fair: Fair,
+    pub(super) group: Group,
+    pub(super) timers: Timers,
+    pub(super) flush_at: Option<u64>,
+    pub(super) lease: Lease,
+    pub(super) draining: bool,
+    pub(super) fenced: bool,
+}
+
+impl Engine {
+    /// An engine without destinations and without a lease. `seed` scatters its retries.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            destinations: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            last_attempt: 0,
+            slots: Slots::new(config.in_flight),
+            fair: Fair::default(),
+            group: Group::new(config.record_wait_ms, config.record_items),
+            timers: Timers::default(),
+            flush_at: None,
+            lease: Lease::default(),
+            draining: false,
+            fenced: false,
+        }
+    }
+
+    /// Takes one input and appends what is to be done. `now` never goes back on the monotonic clock.
+    pub fn step(&mut self, now: Now, input: Input, out: &mut Vec<Effect>) {
+        if self.fenced {
+            return;
+        }
+        match input {
+            Input::Pushed(rows) => self.pushed(&rows, now, out),
+            Input::Hinted(nos) => self.hinted(&nos, now, out),
+            Input::Surveyed(found) => self.surveyed(&found, now, out),
+            Input::Refilled { destination, rows } => self.refilled(destination, &rows, now, out),
+            Input::RefillFailed(no) => self.refill_failed(no, now, out),
+            Input::Settled { attempt, outcomes } => self.settled(attempt, outcomes, now, out),
+            Input::AttemptOver(attempt) => self.attempt_over(attempt, now, out),
+            Input::Recorded { record, answers } => self.recorded(record, answers, now, out),
+            Input::RecordUnknown(record) => self.record_unknown(record, now, out),
+            Input::Lease { until_mono_ms, shards, .. } => self.leased(until_mono_ms, &shards, now, out),
+            Input::Fenced => return self.stop(out),
+            Input::Config(settings) => self.configured(*settings, now, out),
+            Input::Gone(no) => self.gone(no, now, out),
+            Input::Batches(batches) => self.batches_loaded(&batches, now, out),
+            Input::BatchOpened(no, number) => self.batch_opened(no, number, now, out),
+            Input::Tick => {}
+            Input::Drain => self.draining = true,
+        }
+        self.fire(now, out);
+        self.dispatch(now, out);
+        self.flush(now, out);
+        if let Some(at) = self.timers.announce(now.mono_ms) {
+            out.push(Effect::WakeAt(at));
+        }
+    }
+
+    /// Hand-overs that are not over.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Results that are not known to be durable.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.group.held()
+    }
+
+    /// True if nothing is in flight and everything is recorded.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.attempts.is_empty() && self.group.held() == 0
+    }
+
+    /// True while a hand-over or a result of this destination is in flight; a shard is released when none of its are.
+    #[must_use]
+    pub fn is_busy(&self, destination: DestinationNo) -> bool {
+        self.destinations.get(&destination).is_some_and(Destination::is_busy)
+    }
+
+    /// Destinations that are known here.
+    #[must_use]
+    pub fn destinations(&self) -> usize {
+        self.destinations.len()
+    }
+
+    /// Asks anew what a destination could do: refill, start, wait, or go.
+    pub(super) fn consider(&mut self, no: DestinationNo, now: Now, out: &mut Vec<Effect>) {
+        let owned = self.lease.owns(no);
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
+        if destination.gone && !destination.is_busy() {
+            self.forget(no);
+            return;
+        }
+        close_batches(destination, out);
+        let mut wake = refill(destination, now, out);
+        destination.shed();
+        if owned && !destination.queued {
+            match destination.status(now) {
+                Status::Ready => {
+                    destination.queued = true;
+                    self.fair.add(destination.settings.tenant, no);
+                }
+                Status::At(at) => wake = wake.map_or(Some(at), |other| Some(other.min(at))),
+                Status::Parked => {}
+            }
+        }
+        if let Some(at) = wake {
+            arm(&mut self.timers, destination, at);
+        }
+    }
+
+    fn fire(&mut self, now: Now, out: &mut Vec<Effect>) {
+        while let Some(timer) = self.timers.pop(now.mono_ms) {
+            match timer {
+                Timer::Lease => self.lease_over(now, out),
+                Timer::Flush => self.flush_at = None,
+                Timer::Destination(no) => {
+                    if let Some(destination) = self.destinations.get_mut(&no) {
+                        destination.armed = None;
+                    }
+                    self.consider(no, now, out);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.draining {
+            self.group.hurry(now.mono_ms);
+        }
+        if let Some((id, items)) = self.group.send(now.mono_ms) {
+            out.push(Effect::Record { id, items });
+        }
+        if let Some(at) = self.group.wake_at()
+            && self.flush_at.is_none_or(|set| at < set)
+        {
+            if let Some(set) = self.flush_at.replace(at) {
+                self.timers.remove(set, Timer::Flush);
+            }
+            self.timers.add(at, Timer::Flush);
+        }
+    }
+
+    pub(super) fn hold(&mut self, item: RecordItem, now: Now, urgent: bool) {
+        self.group.add(item, now.mono_ms, urgent);
+    }
+
+    fn forget(&mut self, no: DestinationNo) {
+        if let Some(destination) = self.destinations.remove(&no)
+            && let Some(at) = destination.armed
+        {
+            self.timers.remove(at, Timer::Destination(no));
+        }
+    }
+}
+
+/// Sets a destination's timer, if it is earlier than the one that is set. One tick too many is harmless.
+fn arm(timers: &mut Timers, destination: &mut Destination, at: u64) {
+    let timer = Timer::Destination(destination.settings.no);
+    if destination.armed.is_some_and(|set| set <= at) {
+        return;
+    }
+    if let Some(set) = destination.armed.replace(at) {
+        timers.remove(set, timer);
+    }
+    timers.add(at, timer);
+}
+
+/// Asks for the destination's next work where it is needed; answers with when it may ask again.
+fn refill(destination: &mut Destination, now: Now, out: &mut Vec<Effect>) -> Option<u64> {
+    if !destination.is_active() {
+        return None;
+    }
+    let after = destination.refill_after;
+    let window = destination.window.as_mut()?;
+    if after > now.mono_ms {
+        return (!window.is_complete()).then_some(after);
+    }
+    out.extend(window.ask(now.wall).map(Effect::Refill));
+    None
+}
+
+/// Closes batches of which nothing is left.
+fn close_batches(destination: &mut Destination, out: &mut Vec<Effect>) {
+    let no = destination.settings.no;
+    if let (Some(batches), Some(window)) = (&mut destination.batches, &destination.window)
+        && window.is_complete()
+    {
+        let over = batches.take_over(|slot| window.get(slot).is_some());
+        out.extend(over.into_iter().map(|number| Effect::CloseBatch(no, number)));
+    }
+}

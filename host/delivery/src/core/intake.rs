@@ -1,0 +1,137 @@
+//! How work and configuration come in.
+
+use super::destination::Destination;
+use super::effect::Effect;
+use super::engine::Engine;
+use super::input::{Now, Settings};
+use super::window::Place;
+use railhead_model::{DestinationNo, Timestamp};
+use railhead_store::WorkRow;
+use railhead_store::work::StableBatch;
+use std::collections::BTreeSet;
+
+/// From a refill that could not be read to the next, in milliseconds.
+const REFILL_AGAIN_MS: u64 = 1_000;
+
+impl Engine {
+    pub(super) fn pushed(&mut self, rows: &[WorkRow], now: Now, out: &mut Vec<Effect>) {
+        let mut touched = BTreeSet::new();
+        for row in rows {
+            let no = row.key.destination;
+            let Some(destination) = self.destinations.get_mut(&no) else { continue };
+            if destination.gone {
+                continue;
+            }
+            let (active, ordered, high) = (destination.is_active(), destination.settings.ordered, destination.high);
+            let read_at = destination.read_at;
+            let window = destination.window();
+            if !active {
+                window.hint();
+            } else if !ordered {
+                window.push(row, read_at, now.wall);
+            } else if window.push_ordered(row, high, now.wall) {
+                destination.high = Some(row.seq);
+            }
+            touched.insert(no);
+        }
+        for no in touched {
+            self.consider(no, now, out);
+        }
+    }
+
+    pub(super) fn hinted(&mut self, nos: &[DestinationNo], now: Now, out: &mut Vec<Effect>) {
+        for no in nos {
+            if let Some(destination) = self.destinations.get_mut(no) {
+                destination.window().hint();
+                self.consider(*no, now, out);
+            }
+        }
+    }
+
+    /// The survey finds what pushes and hints missed.
+    pub(super) fn surveyed(&mut self, found: &[(DestinationNo, Timestamp)], now: Now, out: &mut Vec<Effect>) {
+        for (no, due) in found {
+            let Some(destination) = self.destinations.get_mut(no) else { continue };
+            if !destination.is_active() {
+                continue;
+            }
+            let trusted = mutated!(LostWakeUp) && destination.window.as_ref().is_none_or(|window| window.is_complete());
+            let window = destination.window();
+            if window.misses(*due) && !trusted {
+                window.hint();
+            }
+            self.consider(*no, now, out);
+        }
+    }
+
+    pub(super) fn refilled(&mut self, no: DestinationNo, rows: &[WorkRow], now: Now, out: &mut Vec<Effect>) {
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
+        let Destination { window: Some(window), batches, .. } = destination else { return };
+        let batched = |slot| batches.as_ref().is_some_and(|batches| batches.has(slot));
+        window.refilled(rows, batched, now.wall);
+        destination.read_at = now.wall;
+        let last = rows.last().map(|row| row.seq);
+        destination.high = destination.high.max(last);
+        if !destination.is_active() {
+            destination.window().forget();
+        }
+        self.consider(no, now, out);
+    }
+
+    pub(super) fn refill_failed(&mut self, no: DestinationNo, now: Now, out: &mut Vec<Effect>) {
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
+        if let Some(window) = &mut destination.window {
+            window.refill_failed();
+        }
+        destination.refill_after = now.mono_ms + REFILL_AGAIN_MS;
+        self.consider(no, now, out);
+    }
+
+    pub(super) fn configured(&mut self, settings: Settings, now: Now, out: &mut Vec<Effect>) {
+        let no = settings.no;
+        match self.destinations.get_mut(&no) {
+            Some(destination) => destination.configure(settings, now),
+            None => {
+                self.destinations.insert(no, Destination::new(settings, now.mono_ms));
+            }
+        }
+        self.consider(no, now, out);
+    }
+
+    pub(super) fn gone(&mut self, no: DestinationNo, now: Now, out: &mut Vec<Effect>) {
+        if let Some(destination) = self.destinations.get_mut(&no) {
+            destination.gone = true;
+            if let Some(batches) = &mut destination.batches {
+                batches.let_go();
+            }
+            destination.high = None;
+            destination.window().forget();
+            self.consider(no, now, out);
+        }
+    }
+
+    pub(super) fn batches_loaded(&mut self, batches: &[StableBatch], now: Now, out: &mut Vec<Effect>) {
+        let mut touched = BTreeSet::new();
+        for batch in batches {
+            let Some(destination) = self.destinations.get_mut(&batch.destination) else { continue };
+            destination.batches.get_or_insert_default().load(batch);
+            let window = destination.window();
+            for slot in batch.members.iter().map(|key| (*key).into()) {
+                if window.get(slot).is_some_and(|entry| entry.place == Place::Waiting) {
+                    window.batch(slot);
+                }
+            }
+            touched.insert(batch.destination);
+        }
+        for no in touched {
+            self.consider(no, now, out);
+        }
+    }
+
+    pub(super) fn batch_opened(&mut self, no: DestinationNo, number: u64, now: Now, out: &mut Vec<Effect>) {
+        if let Some(batches) = self.destinations.get_mut(&no).and_then(|destination| destination.batches.as_mut()) {
+            batches.opened(number);
+            self.consider(no, now, out);
+        }
+    }
+}

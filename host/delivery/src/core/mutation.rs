@@ -1,0 +1,40 @@
+//! Faults that the simulation plants into the engine, to show that its checks find them. Exists in tests only.
+
+use std::cell::Cell;
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// The publisher is told before the commit. (Planted in the simulated host.)
+    EarlyAcknowledgement,
+    /// A hint that comes while a refill is in flight is lost, and the survey trusts a complete window.
+    LostWakeUp,
+    /// A refill takes in what memory already has.
+    RefilledTwice,
+    /// A refill that is older than a result brings the delivery back.
+    LateRefill,
+    /// A fenced host's records are written. (Planted in the simulated host.)
+    FenceIgnored,
+    /// Attempts start after the lease has run out.
+    LeaseIgnored,
+    /// One tenant never gets its turn.
+    TenantStarved,
+    /// Followers in a lane do not wait for its head.
+    LaneIgnored,
+    /// A result whose batch has an unknown outcome is forgotten.
+    ResultForgotten,
+    /// A stable batch is sent again without its last member.
+    BatchShrinks,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Mutation>> = const { Cell::new(None) };
+}
+
+pub(crate) fn plant(fault: Option<Mutation>) {
+    PLANTED.set(fault);
+}
+
+pub(crate) fn is_planted(fault: Mutation) -> bool {
+    PLANTED.get() == Some(fault)
+}

@@ -1,0 +1,219 @@
+//! The window's promises, one by one.
+
+use super::*;
+use railhead_model::TenantNo;
+
+const NO: DestinationNo = DestinationNo(1);
+const NOW: Timestamp = Timestamp(1_000);
+const NEVER: Timestamp = Timestamp(i64::MIN);
+
+fn row(n: u8, due: i64) -> WorkRow {
+    WorkRow {
+        key: DeliveryKey { event: EventUid::new(Timestamp(1), [n; 10]), destination: NO, run: 0 },
+        tenant: TenantNo(1),
+        due: Timestamp(due),
+        attempts: 0,
+        tries: 0,
+        since: None,
+        rev: 0,
+        lane: None,
+        seq: 0,
+        origin: Origin::Publish,
+        previous: None,
+        job: None,
+    }
+}
+
+fn slot(n: u8) -> Slot {
+    row(n, 0).key.into()
+}
+
+fn lane_row(n: u8, seq: i64) -> WorkRow {
+    WorkRow { lane: Some([1; 16]), seq, ..row(n, 0) }
+}
+
+fn start(window: &mut Window, count: usize) -> Vec<Slot> {
+    let mut out = Vec::new();
+    window.start(count, NOW, &mut out);
+    out
+}
+
+fn answer(window: &mut Window, rows: &[WorkRow]) {
+    window.refilled(rows, |_| false, NOW);
+}
+
+fn complete(rows: &[WorkRow]) -> Window {
+    let mut window = Window::new(NO, false, 4, true);
+    for row in rows {
+        window.push(row, NEVER, NOW);
+    }
+    window
+}
+
+#[test]
+fn an_entry_is_at_most_64_bytes() {
+    assert!(size_of::<(Slot, Entry)>() <= 64, "{}", size_of::<(Slot, Entry)>());
+}
+
+#[test]
+fn pushes_are_taken_while_it_is_complete_and_under_the_bound() {
+    let mut window = complete(&[row(1, 10), row(2, 5), row(3, 2_000)]);
+    assert_eq!(window.ask(NOW), None);
+    assert_eq!(start(&mut window, 9), [slot(2), slot(1)], "what is due, in order");
+    window.push(&row(4, 10), NEVER, NOW);
+    window.push(&row(5, 10), NEVER, NOW);
+    assert!(window.get(slot(5)).is_none(), "the bound is four");
+    assert!(!window.is_complete());
+}
+
+#[test]
+fn a_push_from_before_the_last_read_is_not_trusted() {
+    let mut window = complete(&[]);
+    window.push(&row(1, 10), Timestamp(10), NOW);
+    assert!(window.get(slot(1)).is_none());
+    assert!(window.ask(NOW).is_some());
+}
+
+#[test]
+fn one_refill_at_a_time_and_it_goes_on_where_the_last_one_stopped() {
+    let mut window = Window::new(NO, false, 4, false);
+    let ask = window.ask(NOW).unwrap();
+    assert_eq!((ask.after, ask.limit), (None, 4));
+    assert_eq!(window.ask(NOW), None, "one is in flight");
+    answer(&mut window, &[row(1, 1), row(2, 2), row(3, 3), row(4, 4)]);
+    assert!(!window.is_complete(), "as many as asked: there may be more");
+    assert_eq!(window.ask(NOW), None, "enough at hand");
+    assert_eq!(start(&mut window, 3).len(), 3);
+    let last = row(4, 4);
+    assert_eq!(window.ask(NOW).unwrap().after, Some(Position::Due(last.due, last.key.event, 0)));
+    answer(&mut window, &[row(5, 5)]);
+    assert!(window.is_complete());
+}
+
+#[test]
+fn a_hint_during_a_refill_keeps_it_from_completing() {
+    let mut window = Window::new(NO, false, 4, false);
+    window.ask(NOW).unwrap();
+    window.hint();
+    answer(&mut window, &[row(1, 1)]);
+    assert!(!window.is_complete());
+    start(&mut window, 1);
+    assert_eq!(window.ask(NOW).unwrap().after, None, "and the next one starts over");
+}
+
+#[test]
+fn a_push_during_a_refill_limits_how_far_it_counts() {
+    let mut window = Window::new(NO, false, 4, false);
+    window.ask(NOW).unwrap();
+    window.push(&row(9, 3), NEVER, NOW);
+    answer(&mut window, &[row(1, 1)]);
+    assert!(!window.is_complete());
+    start(&mut window, 1);
+    window.ask(NOW).unwrap();
+    answer(&mut window, &[row(9, 3)]);
+    assert!(window.is_complete());
+    assert_eq!(start(&mut window, 9), [slot(9)]);
+}
+
+#[test]
+fn what_ended_during_a_refill_does_not_come_back() {
+    let mut window = complete(&[row(1, 1), row(2, 2)]);
+    start(&mut window, 2);
+    window.hint();
+    window.ask(NOW).unwrap();
+    window.ended(slot(1));
+    answer(&mut window, &[row(1, 1), row(2, 2)]);
+    assert!(window.get(slot(1)).is_none());
+    assert_eq!(window.get(slot(2)).map(|entry| entry.place), Some(Place::Running), "and memory knows better");
+    assert!(start(&mut window, 9).is_empty());
+}
+
+#[test]
+fn a_retry_during_a_refill_keeps_its_new_time() {
+    let mut window = complete(&[row(1, 1)]);
+    start(&mut window, 1);
+    window.hint();
+    window.ask(NOW).unwrap();
+    window.retried(slot(1), |entry| (entry.due, entry.rev) = (Timestamp(5_000), 1), false, NOW);
+    answer(&mut window, &[row(1, 1)]);
+    assert_eq!(window.get(slot(1)).map(|entry| entry.due), Some(Timestamp(5_000)));
+    assert!(start(&mut window, 9).is_empty());
+}
+
+#[test]
+fn a_refill_brings_commands_and_drops_what_is_gone() {
+    let mut window = complete(&[row(1, 5_000), row(2, 6_000)]);
+    window.hint();
+    window.ask(NOW).unwrap();
+    answer(&mut window, &[WorkRow { due: NOW, rev: 1, ..row(2, 0) }]);
+    assert!(window.get(slot(1)).is_none(), "cancelled");
+    assert_eq!(start(&mut window, 9), [slot(2)], "retried now");
+}
+
+#[test]
+fn a_refusal_makes_it_read_again() {
+    let mut window = complete(&[row(1, 1)]);
+    start(&mut window, 1);
+    window.place(slot(1), Place::Held);
+    window.refused(slot(1));
+    assert_eq!(window.ask(NOW).map(|ask| ask.after), Some(None));
+    answer(&mut window, &[WorkRow { rev: 1, ..row(1, 1) }]);
+    assert_eq!(start(&mut window, 9), [slot(1)]);
+}
+
+#[test]
+fn retries_beyond_the_horizon_are_not_held() {
+    let mut window = Window::new(NO, false, 2, false);
+    window.ask(NOW).unwrap();
+    answer(&mut window, &[row(1, 1), row(2, 2)]);
+    start(&mut window, 1);
+    window.retried(slot(1), |entry| entry.due = Timestamp(9_000), false, NOW);
+    assert!(window.get(slot(1)).is_none());
+}
+
+#[test]
+fn the_survey_finds_what_memory_lacks() {
+    let window = complete(&[row(1, 500)]);
+    assert!(!window.misses(Timestamp(500)));
+    assert!(window.misses(Timestamp(499)));
+}
+
+#[test]
+fn one_replay_goes_to_four_others() {
+    let mut window = Window::new(NO, false, 100, true);
+    for n in 0..40 {
+        let origin = if n % 2 == 0 { Origin::Replay } else { Origin::Publish };
+        window.push(&WorkRow { origin, ..row(n, 1) }, NEVER, NOW);
+    }
+    let mut out = Vec::new();
+    assert_eq!(window.start(20, NOW, &mut out), 4);
+    assert_eq!(window.start(20, NOW, &mut out), 16, "with nothing else there, replays go on");
+}
+
+#[test]
+fn where_an_order_is_kept_only_the_very_next_push_is_taken() {
+    let mut window = Window::new(NO, true, 8, true);
+    assert!(window.push_ordered(&lane_row(1, 7), Some(6), NOW));
+    assert!(!window.push_ordered(&lane_row(1, 7), Some(7), NOW), "told twice");
+    assert!(window.is_complete());
+    assert!(!window.push_ordered(&lane_row(3, 9), Some(7), NOW), "8 is not known yet");
+    start(&mut window, 1);
+    assert_eq!(window.ask(NOW).unwrap().after, Some(Position::Seq(7)));
+}
+
+#[test]
+fn a_lane_goes_on_when_its_head_has_ended_and_not_before() {
+    let mut window = Window::new(NO, true, 8, false);
+    window.ask(NOW).unwrap();
+    answer(&mut window, &[lane_row(1, 1), lane_row(2, 2)]);
+    assert_eq!(start(&mut window, 9), [slot(1)]);
+    window.retried(slot(1), |entry| entry.due = Timestamp(2_000), false, NOW);
+    assert!(window.get(slot(2)).is_none(), "followers of a blocked head are not held");
+    let mut out = Vec::new();
+    window.start(9, Timestamp(2_000), &mut out);
+    assert_eq!(out, [slot(1)]);
+    window.ended(slot(1));
+    assert_eq!(window.ask(NOW).unwrap().after, Some(Position::Seq(1)), "they are read again");
+    answer(&mut window, &[lane_row(2, 2)]);
+    assert_eq!(start(&mut window, 9), [slot(2)]);
+}

@@ -1,0 +1,330 @@
+//! A running engine: its parts, its tasks, its start and its end.
+
+use crate::catalog::Catalog;
+use crate::connectors::{CheckStep, Connectors, HandOver};
+use crate::core::Input;
+use crate::draft::Overloaded;
+use crate::driver::{Driver, Message};
+use crate::fleet::Fleet;
+use crate::handle::{Delivery, Parts, Retried};
+use crate::ingest::{AcceptLane, AcceptQueue, Tables};
+use crate::keyring::Keyring;
+use crate::lease::LeaseClock;
+use crate::operator::Notices;
+use crate::options::Options;
+use crate::payloads::Payloads;
+use crate::record::{Remembered, Waiters};
+use crate::{hints, jobs, lease, operator};
+use railhead_model::{Clock, DeliveryKey, DestinationNo, Event, EventUid, HostId, Origin, Reason, ShardNo, TenantNo};
+use railhead_store::accept::MAX_DIRECT;
+use railhead_store::directory::{Destination, Tenant};
+use railhead_store::work::{Command, Commanded};
+use railhead_store::{NewEvent, Store, StoreError, WorkRow};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// What every task of the engine shares.
+pub(crate) struct Shared {
+    pub store: Arc<dyn Store>,
+    pub connectors: Arc<dyn Connectors>,
+    pub catalog: Arc<Catalog>,
+    pub clock: Arc<dyn Clock>,
+    pub options: Options,
+    pub keyring: Arc<Keyring>,
+    pub tables: Tables,
+    pub payloads: Payloads,
+    pub fleet: Fleet,
+    pub remembered: Remembered,
+    pub waiters: Waiters,
+    pub accept: AcceptLane,
+    pub lease: LeaseClock,
+    pub notices: Notices,
+    /// Wakes the steppers of replays.
+    pub jobs: Notify,
+    /// Wakes the stepper of fan-outs.
+    pub fanouts: Notify,
+    pub host: HostId,
+    /// To the driver. Unbounded, because its senders are bounded: attempts by what may be in flight, accepts by their
+    /// queue, the rest by their periods.
+    driver: mpsc::UnboundedSender<Message>,
+    /// To the task that reloads configuration; it drains them all at once.
+    changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
+    accepting: AtomicBool,
+    loaded: watch::Sender<bool>,
+    fenced: watch::Sender<bool>,
+}
+
+/// A running engine. Dropped without [`Running::shutdown`], it stops at once, as a crash would.
+pub struct Running {
+    /// The handle for everybody else.
+    pub delivery: Delivery,
+    /// The driver and the lease, which must outlive the last record.
+    core: JoinSet<()>,
+    others: JoinSet<()>,
+}
+
+/// Why the engine does not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The database does not let this host in.
+    #[error("the host cannot join: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Joins, takes over what is free, loads it, and delivers.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(parts: Parts) -> Result<Running, StartError> {
+    crate::measures::describe();
+    let (driver, inputs) = mpsc::unbounded_channel();
+    let (changes, changed) = mpsc::unbounded_channel();
+    let (notices, told) = operator::channel();
+    let (accept, queue) = crate::ingest::lane();
+    let shared = Arc::new(Shared::new(parts, accept, notices, driver, changes));
+    let seed = shared.options.seed.unwrap_or_else(|| u64::from_le_bytes(shared.random()));
+    let mut core = JoinSet::new();
+    core.spawn(Driver::new(Arc::clone(&shared), seed).run(inputs));
+    let owned = lease::join(&shared).await?;
+    core.spawn(lease::keep(Arc::clone(&shared), owned));
+    let others = spawn_others(&shared, queue, changed, told);
+    Ok(Running { delivery: Delivery { shared }, core, others })
+}
+
+fn spawn_others(
+    shared: &Arc<Shared>,
+    queue: AcceptQueue,
+    changed: mpsc::UnboundedReceiver<(TenantNo, Vec<DestinationNo>)>,
+    told: operator::Told,
+) -> JoinSet<()> {
+    let mut others = JoinSet::new();
+    others.spawn(queue.run(Arc::clone(shared)));
+    others.spawn(crate::config::follow(Arc::clone(shared), changed));
+    others.spawn(crate::config::reload(Arc::clone(shared)));
+    others.spawn(hints::survey(Arc::clone(shared)));
+    others.spawn(operator::run(Arc::clone(shared), told));
+    jobs::spawn(shared, &mut others);
+    others
+}
+
+/// How long an abort may take to be recorded at a shutdown.
+const ABORT: Duration = Duration::from_secs(3);
+
+impl Running {
+    /// Comes back when another host took this one's shards over: nothing is recorded any more, and the process must
+    /// start again.
+    pub async fn fenced(&self) {
+        let mut fenced = self.delivery.shared.fenced.subscribe();
+        let _ = fenced.wait_for(|fenced| *fenced).await; // its sender lives as long as `self`
+    }
+
+    /// Not ready; finishes accepts; starts nothing more; waits for running attempts, then aborts them; records;
+    /// releases its shards.
+    pub async fn shutdown(mut self) {
+        let shared = Arc::clone(&self.delivery.shared);
+        shared.accepting.store(false, Ordering::Release);
+        tracing::info!("shutting down: accepts are finished first, then running attempts");
+        let drain = Duration::from_millis(shared.options.drain_ms);
+        if tokio::time::timeout(drain, shared.accept.flush()).await.is_err() {
+            tracing::warn!("accept commits still wait for the database; their publishers get no answer");
+        }
+        self.others.shutdown().await;
+        shared.input(Input::Drain);
+        if tokio::time::timeout(drain, shared.drained()).await.is_err() {
+            tracing::warn!("attempts still run after the drain time; they are aborted and will be repeated");
+            let _ = shared.driver.send(Message::AbortAll);
+            let _ = tokio::time::timeout(ABORT, shared.drained()).await;
+        }
+        self.core.shutdown().await;
+        let shards: Vec<_> = (0..=u8::MAX).map(ShardNo).collect();
+        match shared.store.release(shared.host, &shards).await {
+            Ok(()) => tracing::info!("shut down in order"),
+            Err(error) => tracing::warn!(%error, "shards could not be released; another host waits for the lease"),
+        }
+    }
+}
+
+impl Shared {
+    fn new(
+        parts: Parts,
+        accept: AcceptLane,
+        notices: Notices,
+        driver: mpsc::UnboundedSender<Message>,
+        changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
+    ) -> Self {
+        let Parts { store, vault, connectors, catalog, clock, options } = parts;
+        let mut random = [0; 10];
+        vault.random().fill(&mut random);
+        let host = HostId::new(clock.now(), random);
+        let keyring = Arc::new(Keyring::new(vault));
+        let tables = Tables::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock), options.routing_tables);
+        Self {
+            payloads: Payloads::new(options.payload_cache_bytes),
+            fleet: Fleet::default(),
+            remembered: Remembered::default(),
+            waiters: Waiters::default(),
+            lease: LeaseClock::default(),
+            jobs: Notify::new(),
+            fanouts: Notify::new(),
+            accepting: AtomicBool::new(true),
+            loaded: watch::Sender::new(false),
+            fenced: watch::Sender::new(false),
+            store,
+            connectors,
+            catalog,
+            clock,
+            options,
+            keyring,
+            tables,
+            accept,
+            notices,
+            host,
+            driver,
+            changes,
+        }
+    }
+
+    /// Tells the engine. It is gone only at the very end of a shutdown, when nobody needs to know.
+    pub fn input(&self, input: Input) {
+        let _ = self.driver.send(Message::Input(input));
+    }
+
+    /// Tells the engine several things at once: nothing else comes between them.
+    pub fn inputs(&self, inputs: Vec<Input>) {
+        let _ = self.driver.send(Message::Inputs(inputs));
+    }
+
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.keyring.vault().random().fill(&mut bytes);
+        bytes
+    }
+
+    pub fn mint(&self) -> EventUid {
+        EventUid::new(self.clock.now(), self.random())
+    }
+
+    /// Whether a publish may come in.
+    pub fn admit(&self) -> Result<(), Overloaded> {
+        if !self.accepting.load(Ordering::Acquire) {
+            return Err(Overloaded::Unavailable("the host shuts down".into()));
+        }
+        let options = &self.options;
+        self.accept.admit(options.accept_queue_bytes, options.accept_wait_ms, options.accept_batch)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.accepting.load(Ordering::Acquire) && *self.loaded.borrow() && self.lease.is_live(self.clock.monotonic_ms())
+    }
+
+    pub fn set_loaded(&self) {
+        self.loaded.send_replace(true);
+    }
+
+    pub async fn loaded(&self) {
+        let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await; // its sender lives as long as `self`
+    }
+
+    /// Another host took over: the engine stops, and the process is told.
+    pub fn fenced(&self) {
+        if !self.fenced.send_replace(true) {
+            tracing::error!(host = %self.host, "this host was fenced: another one took its work over; it must start again");
+            self.accepting.store(false, Ordering::Release);
+            self.lease.end();
+            self.input(Input::Fenced);
+        }
+    }
+
+    async fn drained(&self) {
+        let (done, drained) = oneshot::channel();
+        if self.driver.send(Message::Drained(done)).is_ok() {
+            let _ = drained.await; // an error says that the driver is gone, and with it all that ran
+        }
+    }
+
+    /// Events that became durable here: their payloads are kept and the engine gets their work.
+    pub fn stored<'a>(&self, events: impl Iterator<Item = (&'a NewEvent, &'a Arc<Event>)>) {
+        let (mut rows, mut hinted, mut count) = (Vec::new(), Vec::new(), 0);
+        for (new, event) in events {
+            count += 1;
+            let matched = new.route.matched().count();
+            self.payloads.offer(event, matched);
+            if matched > MAX_DIRECT {
+                self.fanouts.notify_one();
+                continue;
+            }
+            for destination in new.route.matched() {
+                // Its place in the order is known to the store only.
+                if new.lanes.iter().any(|(laned, _)| *laned == destination) {
+                    hinted.push(destination);
+                } else {
+                    rows.push(fresh(new, destination));
+                }
+            }
+        }
+        metrics::counter!(crate::measures::ACCEPTED).increment(count);
+        if !rows.is_empty() {
+            self.input(Input::Pushed(rows));
+        }
+        self.hint(hinted);
+    }
+
+    pub fn hint(&self, destinations: Vec<DestinationNo>) {
+        if !destinations.is_empty() {
+            self.input(Input::Hinted(destinations));
+        }
+    }
+
+    pub fn config_changed(&self, tenant: TenantNo, destinations: &[DestinationNo]) {
+        self.tables.forget(tenant);
+        destinations.iter().for_each(|no| self.connectors.retire(*no));
+        let _ = self.changes.send((tenant, destinations.to_vec())); // closed at a shutdown only
+    }
+
+    pub async fn check(&self, tenant: &Tenant, destination: &Destination) -> Result<Vec<CheckStep>, Reason> {
+        let hand_over = HandOver {
+            destination: Arc::new(destination.clone()),
+            tenant: Arc::new(tenant.clone()),
+            batch_id: format!("check-{}", self.mint()),
+            events: Vec::new(),
+            deadline_ms: destination.spec.timeout_ms,
+        };
+        self.connectors.check(hand_over).await
+    }
+
+    pub async fn retry(&self, key: DeliveryKey) -> Result<Retried, StoreError> {
+        let now = self.clock.now();
+        let retried = match self.store.command(key, Command::RetryNow, now).await? {
+            Commanded::Done => Retried::DueNow,
+            Commanded::NotWaiting => Retried::Again(self.store.redeliver(key, Origin::Retry, now).await?),
+        };
+        self.hint(vec![key.destination]);
+        Ok(retried)
+    }
+
+    pub async fn cancel(&self, key: DeliveryKey) -> Result<Commanded, StoreError> {
+        let done = self.store.command(key, Command::Cancel, self.clock.now()).await?;
+        self.hint(vec![key.destination]);
+        Ok(done)
+    }
+}
+
+fn fresh(new: &NewEvent, destination: DestinationNo) -> WorkRow {
+    WorkRow {
+        key: DeliveryKey { event: new.uid, destination, run: 0 },
+        tenant: new.tenant,
+        due: new.at,
+        attempts: 0,
+        tries: 0,
+        since: None,
+        rev: 0,
+        lane: None,
+        seq: 0,
+        origin: new.origin,
+        previous: None,
+        job: None,
+    }
+}

@@ -1,0 +1,94 @@
+//! Does what an engine asks for, as the real driver does.
+
+use super::faults::Fault;
+use super::store::Op;
+use super::world::{At, Event, Failure, World};
+use crate::core::mutation::Mutation;
+use crate::core::{AttemptId, AttemptItem, Effect, Input};
+use railhead_model::{DeliveryKey, DestinationNo, OutcomeClass};
+
+impl World {
+    pub fn effect(&mut self, at: At, effect: Effect) -> Result<(), Failure> {
+        self.trace.note(format_args!("{:>7} {} > {effect:?}", self.now, at.host));
+        let soon = self.between(1, 8);
+        match effect {
+            Effect::Attempt { id, destination, ref items, batch, .. } => {
+                let keys: Vec<_> = items.iter().map(|item| item.key).collect();
+                self.hosts[at.host].starts(id, destination, &keys, batch.is_some())?;
+                let stalled = self.plan.stalled_send;
+                let delay = if self.fault(Fault::StalledSend, stalled) { self.between(500, 8_000) } else { 0 };
+                self.at(delay, Event::Send(at, effect));
+            }
+            Effect::Abort(id) => {
+                self.reached.count(Fault::Abort);
+                self.at(soon, Event::Input(at, Input::AttemptOver(id)));
+            }
+            Effect::Refill(ask) => self.at(soon, Event::Op(at, Op::Refill(ask))),
+            Effect::Record { id, items } => {
+                let before = self.hosts[at.host].records.insert(id, items.clone());
+                if before.is_some_and(|before| before != items) {
+                    return Err(Failure(format!("{id:?} was sent again, and differs")));
+                }
+                self.at(soon, Event::Op(at, Op::Record(id, items)));
+            }
+            Effect::SaveHealth(no, health) => self.at(soon, Event::Op(at, Op::SaveHealth(no, health))),
+            Effect::OpenBatch(batch) => self.at(soon, Event::Op(at, Op::OpenBatch(batch))),
+            Effect::CloseBatch(no, number) => self.at(soon, Event::Op(at, Op::CloseBatch(no, number))),
+            Effect::Failing(_, true) => self.reached.count(Fault::BreakerOpened),
+            Effect::Failing(_, false) => {}
+            Effect::Disable(no, _) => {
+                self.reached.count(Fault::Disabled);
+                self.at(soon, Event::Op(at, Op::Disable(no)));
+            }
+            Effect::WakeAt(wake) => {
+                self.hosts[at.host].wake = Some(wake);
+                self.at(wake.saturating_sub(self.now), Event::Tick(at, wake));
+            }
+        }
+        Ok(())
+    }
+
+    /// The last check before the wire, then the wire.
+    pub fn send(&mut self, at: At, attempt: Effect) -> Result<(), Failure> {
+        let Effect::Attempt { id, destination, items, batch, .. } = attempt else { return Ok(()) };
+        if !self.hosts[at.host].running.contains_key(&id) {
+            return Ok(()); // cut in the meantime
+        }
+        if self.now >= self.hosts[at.host].until {
+            if self.fault == Some(Mutation::LeaseIgnored) {
+                return Err(Failure("an attempt starts without a live lease".to_owned()));
+            }
+            return self.input(at, Input::AttemptOver(id));
+        }
+        let keys: Vec<DeliveryKey> = items.iter().map(|item| item.key).collect();
+        self.note(format_args!("host {} sends {} to {destination}", at.host, keys.len()));
+        if let Some(number) = batch {
+            self.checks.batch(&self.store, destination, number, &keys)?;
+        }
+        for key in &keys {
+            self.checks.lane(&self.store, *key)?;
+        }
+        self.answers(at, id, destination, &items);
+        Ok(())
+    }
+
+    fn answers(&mut self, at: At, id: AttemptId, no: DestinationNo, items: &[AttemptItem]) {
+        let Some(mood) = self.moods.get(&no).copied() else { return };
+        let mut over = 1;
+        for item in items {
+            let answer = mood.answer(items.len(), &mut self.random);
+            if answer.arrived {
+                self.checks.arrived(item.key);
+            }
+            over = over.max(answer.after_ms + 1);
+            // Now and then an outcome is left open: the host knows only at the end that it was never sent.
+            if answer.outcome.class() == OutcomeClass::Untried && self.chance(0.3) {
+                continue;
+            }
+            let outcomes = vec![(item.key, answer.outcome)];
+            self.at(answer.after_ms, Event::Input(at, Input::Settled { attempt: id, outcomes }));
+        }
+        let tail = self.between(0, 20);
+        self.at(over + tail, Event::Input(at, Input::AttemptOver(id)));
+    }
+}

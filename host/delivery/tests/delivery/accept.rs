@@ -1,0 +1,171 @@
+//! Publishing: answers, duplicates, refusals, and a store that fails.
+
+use crate::store::Fault;
+use crate::world::{ORDER, World, delivery, order};
+use railhead_delivery::{Draft, Options, Overloaded, Published, Refusal};
+use railhead_model::{DestinationState, End, Verdict};
+use railhead_store::directory::{Directory as _, Expect};
+use railhead_store::history::History as _;
+use railhead_store::{StoreError, WorkStore as _};
+use serde_json::json;
+
+fn with_id(id: &str) -> Draft {
+    Draft { id: Some(id.into()), ..order() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_delivered_with_its_own_bytes_and_sealed_at_rest() {
+    let world = World::new().await;
+    let destination = world.destination("d", json!({})).await;
+    let Published::Accepted { uid, id, deliveries } = world.publish(order()).await else { panic!("accepted") };
+    assert_eq!((id, deliveries), (uid.to_string(), 1));
+    assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Delivered);
+    let (_, call) = world.connectors.calls().remove(0);
+    assert_eq!(call.events[0].event.data, ORDER.as_bytes());
+    assert_eq!((call.events[0].attempt, call.events[0].reshaped), (1, false));
+    let stored = world.store.payloads(&[uid]).await.expect("read").remove(0);
+    assert!(!stored.payload.expect("kept").windows(8).any(|window| window == b"customer"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_comes_before_the_commit() {
+    let world = World::new().await;
+    let destination = world.destination("d", json!({})).await;
+    world.store.accepts.close();
+    let publish = world.delivery.publish(world.environment, vec![order()]);
+    let mut publish = std::pin::pin!(publish);
+    let early = tokio::time::timeout(std::time::Duration::from_secs(60), &mut publish).await;
+    assert!(early.is_err(), "answered before the commit: {early:?}");
+    assert!(world.connectors.calls().is_empty(), "delivered before the commit");
+    world.store.accepts.open();
+    let Published::Accepted { uid, .. } = publish.await.expect("accepted").remove(0) else { panic!("accepted") };
+    assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_cancels_nothing() {
+    let world = World::new().await;
+    world.destination("d", json!({})).await;
+    world.store.accepts.close();
+    let publish = world.delivery.publish(world.environment, vec![with_id("left")]);
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(1), publish).await.is_err());
+    world.store.accepts.open();
+    world.connectors.called(1).await;
+    assert!(matches!(world.publish(with_id("left")).await, Published::Duplicate { deliveries: 1, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_id_is_a_duplicate_and_other_content_a_conflict() {
+    let world = World::new().await;
+    world.destination("d", json!({})).await;
+    let Published::Accepted { uid, .. } = world.publish(with_id("o-1")).await else { panic!("accepted") };
+    let again = Draft { traceparent: Some("00-1-2-01".into()), ..with_id("o-1") };
+    assert_eq!(world.publish(again).await, Published::Duplicate { uid, id: "o-1".into(), deliveries: 1 });
+    let other = Draft { data: "{}".into(), ..with_id("o-1") };
+    let Published::Refused(refusal) = world.publish(other).await else { panic!("refused") };
+    assert_eq!((refusal.code, refusal.pointer), (Refusal::EVENT_ID_CONFLICT, "/id"));
+    let elsewhere = Draft { source: Some("/eu".into()), ..with_id("o-1") };
+    assert!(matches!(world.publish(elsewhere).await, Published::Accepted { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_draft_of_a_list_has_its_own_answer() {
+    let world = World::new().await;
+    world.destination("d", json!({"event_types": ["order.*"]})).await;
+    let stranger = Draft { tenant: "nobody".parse().expect("an id"), ..order() };
+    let other_type = Draft { event_type: "user.created".into(), ..order() };
+    let drafts = vec![with_id("a"), stranger, with_id("a"), other_type];
+    let published = world.delivery.publish(world.environment, drafts).await.expect("answered");
+    assert!(matches!(&published[0], Published::Accepted { deliveries: 1, .. }));
+    assert!(matches!(&published[1], Published::Refused(refusal) if refusal.code == Refusal::UNKNOWN_TENANT));
+    assert!(matches!(&published[2], Published::Duplicate { id, .. } if id == "a"));
+    let Published::Accepted { uid, deliveries: 0, .. } = &published[3] else { panic!("{:?}", published[3]) };
+    let event = world.store.event(world.tenant.no, *uid).await.expect("read").expect("there");
+    assert_eq!(event.route.verdicts[0].1, Verdict::FilteredType);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_may_create_tenants() {
+    let world = World::new().await;
+    let newcomer = || Draft { tenant: "newcomer".parse().expect("an id"), ..order() };
+    assert!(matches!(world.publish(newcomer()).await, Published::Refused(_)));
+    let settings = json!({"limits": {"create_tenants": true}});
+    world.store.put_environment("live", &settings, Expect::Anything).await.expect("written");
+    assert!(matches!(world.publish(newcomer()).await, Published::Accepted { deliveries: 0, .. }));
+    let id = "newcomer".parse().expect("an id");
+    assert!(world.store.tenant(world.environment, &id).await.expect("read").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn configuration_written_elsewhere_is_seen_by_the_next_publish() {
+    let world = World::new().await;
+    let mut destination = world.destination("d", json!({})).await;
+    world.publish_one().await;
+    // As another host does it: nobody tells this one.
+    destination.state = DestinationState::Disabled;
+    world.store.put_destination(&destination, Expect::Anything).await.expect("written");
+    let uid = world.publish_one().await;
+    let event = world.store.event(world.tenant.no, uid).await.expect("read").expect("there");
+    assert_eq!(event.route.verdicts, [(destination.no, Verdict::SkippedDisabled)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_told_and_nothing_is_stored() {
+    let world = World::new().await;
+    world.destination("d", json!({})).await;
+    let away = || Fault::Before(StoreError::Unavailable("disk full".into()));
+    world.store.accept_faults.lock().expect("whole").extend((0..5).map(|_| away()));
+    let answer = world.delivery.publish(world.environment, vec![with_id("x")]).await;
+    assert!(matches!(answer, Err(Overloaded::Unavailable(_))), "{answer:?}");
+    let events = world.store.events(world.tenant.no, &Default::default(), None, 10).await.expect("read");
+    assert!(events.rows.is_empty() && world.connectors.calls().is_empty());
+    // A short absence is not even noticed, nor is a lost answer.
+    world
+        .store
+        .accept_faults
+        .lock()
+        .expect("whole")
+        .extend([away(), Fault::After(StoreError::Unknown("connection lost".into()))]);
+    assert!(matches!(world.publish(with_id("x")).await, Published::Accepted { deliveries: 1, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_come_together_share_a_commit() {
+    let world = World::new().await;
+    let publishes = (0..100).map(|_| world.delivery.publish(world.environment, vec![order()]));
+    let answers = futures::future::join_all(publishes).await;
+    assert!(answers.iter().all(Result::is_ok));
+    let batches = world.store.batches.lock().expect("whole").clone();
+    assert_eq!(batches.iter().sum::<usize>(), 100);
+    assert!(batches.len() <= 4, "{batches:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_turns_publishes_away_until_it_is_empty() {
+    let world = World::with(Options { accept_queue_bytes: 10_000, ..Options::default() }).await;
+    world.store.accepts.close();
+    let big = || Draft { data: vec![b' '; 10_000].into(), ..order() };
+    let first = tokio::spawn({
+        let (delivery, environment) = (world.delivery.clone(), world.environment);
+        async move { delivery.publish(environment, vec![big()]).await }
+    });
+    while world.store.batches.lock().expect("whole").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let second = world.delivery.publish(world.environment, vec![order()]).await;
+    assert!(matches!(second, Err(Overloaded::Busy { retry_after_s: 1.. })), "{second:?}");
+    world.store.accepts.open();
+    assert!(first.await.expect("runs").is_ok());
+    assert!(matches!(world.publish(order()).await, Published::Accepted { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_for_very_many_destinations_fans_out() {
+    let world = World::new().await;
+    let mut last = None;
+    for n in 0..300 {
+        last = Some(world.destination(&format!("d{n}"), json!({})).await);
+    }
+    let Published::Accepted { uid, deliveries: 300, .. } = world.publish(order()).await else { panic!("accepted") };
+    assert_eq!(world.ended(delivery(uid, last.expect("made").no)).await, End::Delivered);
+}

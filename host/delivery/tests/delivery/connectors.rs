@@ -1,0 +1,102 @@
+//! Connectors that do what a test says.
+
+use crate::store::Gate;
+use crate::world::TestClock;
+use async_trait::async_trait;
+use railhead_delivery::connectors::{CheckStep, Connectors, HandOver, Settle, Settled};
+use railhead_model::{Clock as _, DestinationNo, Exchange, Outcome, Reason, Timestamp, Transcript};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// Settles each event with the next scripted outcome; with none left, as delivered.
+pub struct Scripted {
+    clock: Arc<TestClock>,
+    script: Mutex<VecDeque<Outcome>>,
+    /// Outcomes of one destination, which come before the script's.
+    broken: Mutex<Option<(DestinationNo, Outcome)>>,
+    calls: Mutex<Vec<(Timestamp, HandOver)>>,
+    count: watch::Sender<usize>,
+    /// Calls wait while it is closed.
+    pub gate: Gate,
+    pub retired: Mutex<Vec<DestinationNo>>,
+}
+
+pub fn delivered() -> Outcome {
+    Outcome::Delivered(Reason::new("http-200", "OK"))
+}
+
+pub fn transient() -> Outcome {
+    Outcome::Transient(Reason::new("http-503", "Service Unavailable"), None)
+}
+
+pub fn permanent() -> Outcome {
+    Outcome::Permanent(Reason::new("http-400", "Bad Request"))
+}
+
+impl Scripted {
+    pub fn new(clock: Arc<TestClock>) -> Self {
+        Self {
+            clock,
+            script: Mutex::default(),
+            broken: Mutex::default(),
+            calls: Mutex::default(),
+            count: watch::Sender::new(0),
+            gate: Gate::default(),
+            retired: Mutex::default(),
+        }
+    }
+
+    pub fn script(&self, outcomes: impl IntoIterator<Item = Outcome>) {
+        self.script.lock().expect("whole").extend(outcomes);
+    }
+
+    /// From now on every event for this destination has this outcome; `None` repairs it.
+    pub fn break_down(&self, broken: Option<(DestinationNo, Outcome)>) {
+        *self.broken.lock().expect("whole") = broken;
+    }
+
+    fn next(&self, destination: DestinationNo) -> Outcome {
+        match &*self.broken.lock().expect("whole") {
+            Some((no, outcome)) if *no == destination => outcome.clone(),
+            _ => self.script.lock().expect("whole").pop_front().unwrap_or_else(delivered),
+        }
+    }
+
+    pub fn calls(&self) -> Vec<(Timestamp, HandOver)> {
+        self.calls.lock().expect("whole").clone()
+    }
+
+    /// Waits until so many calls began.
+    pub async fn called(&self, calls: usize) {
+        self.count.subscribe().wait_for(|count| *count >= calls).await.expect("there");
+    }
+}
+
+#[async_trait]
+impl Connectors for Scripted {
+    async fn deliver(&self, hand_over: HandOver, settle: Arc<dyn Settle>) {
+        let started_at = self.clock.now();
+        self.calls.lock().expect("whole").push((started_at, hand_over.clone()));
+        self.count.send_modify(|count| *count += 1);
+        self.gate.pass().await;
+        for index in 0..hand_over.events.len() {
+            let outcome = self.next(hand_over.destination.no);
+            let transcript = Transcript { exchanges: vec![Exchange::default()] };
+            settle.settle(Settled { index, outcome, transcript, started_at, duration_ms: 1 });
+        }
+    }
+
+    async fn check(&self, hand_over: HandOver) -> Result<Vec<CheckStep>, Reason> {
+        assert!(hand_over.events.is_empty());
+        Ok(vec![CheckStep { result: Ok("reachable".into()) }])
+    }
+
+    async fn preview(&self, _: HandOver) -> Result<Vec<Transcript>, Reason> {
+        Ok(Vec::new())
+    }
+
+    fn retire(&self, destination: DestinationNo) {
+        self.retired.lock().expect("whole").push(destination);
+    }
+}

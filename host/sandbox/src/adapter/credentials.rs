@@ -1,0 +1,157 @@
+//! `credentials`: handles to secrets. No function in here returns a byte of one.
+
+use super::{Credential, Guest, Unsupported, allow_use, failure, no_such_event, not_yet};
+use crate::bindings::railhead::plugin::credentials::{Encoding, Failure, Host, HostCredential, HostScram, Part};
+use crate::bindings::railhead::plugin::types::Kind;
+use crate::secret::{Secret, encode};
+use railhead_model::manifest::CredentialUse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use wasmtime::component::Resource;
+use zeroize::Zeroizing;
+
+type Handle = Resource<Credential>;
+type Made = wasmtime::Result<Result<Handle, Failure>>;
+
+/// Bytes of what `compose` joins.
+const MAX_COMPOSED: usize = 64 * 1024;
+
+impl HostCredential for Guest {
+    fn attribute(&mut self, handle: Handle, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.secret(&handle)?.attribute(&name))
+    }
+
+    fn length(&mut self, handle: Handle, encoding: Encoding) -> wasmtime::Result<Result<u32, Failure>> {
+        let secret = self.secret(&handle)?;
+        let length = || u32::try_from(encode(secret.bytes(), encoding.into()).len()).unwrap_or(u32::MAX);
+        Ok(allow_use(&secret, CredentialUse::Wire).map(|()| length()))
+    }
+
+    fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl HostScram for Guest {
+    fn new(&mut self, _: Handle, _: String, _: String, _: Option<Vec<u8>>) -> wasmtime::Result<Resource<Unsupported>> {
+        // A constructor has no failure to answer with; the handle stands for nothing, and each verb on it says so.
+        Ok(Resource::new_own(0))
+    }
+
+    fn first(&mut self, _: Resource<Unsupported>) -> wasmtime::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn final_(&mut self, _: Resource<Unsupported>, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        Ok(Err(not_yet("scram")))
+    }
+
+    fn verify(&mut self, _: Resource<Unsupported>, _: Vec<u8>) -> wasmtime::Result<Result<(), Failure>> {
+        Ok(Err(not_yet("scram")))
+    }
+
+    fn drop(&mut self, _: Resource<Unsupported>) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+impl Host for Guest {
+    fn get(&mut self, field: String) -> wasmtime::Result<Result<Vec<Handle>, Failure>> {
+        let Some(versions) = self.scope.secrets.get(&field).cloned() else {
+            let message = format!("The manifest has no credential field {}.", self.presentable(&field));
+            return Ok(Err(failure(Kind::Denied, "credential-unknown", message)));
+        };
+        let mut handles = Vec::with_capacity(versions.len());
+        for secret in versions {
+            handles.push(self.table.push(Credential(secret))?);
+        }
+        Ok(Ok(handles))
+    }
+
+    fn kept(&mut self, _: String) -> wasmtime::Result<Option<Handle>> {
+        Ok(None) // nothing is kept before `exchange` is there
+    }
+
+    fn compose(&mut self, parts: Vec<Part>, encoding: Encoding) -> Made {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut origins = Origins::All;
+        let mut fields = BTreeSet::new();
+        for part in parts {
+            match part {
+                Part::Bytes(more) => bytes.extend_from_slice(&more),
+                Part::EventData(index) => match self.event_data(index) {
+                    Some(data) => bytes.extend_from_slice(&data),
+                    None => return Ok(Err(no_such_event(index))),
+                },
+                Part::Secret((handle, encoding)) => {
+                    let secret = self.secret(&handle)?;
+                    if let Err(failure) = allow_use(&secret, CredentialUse::Place) {
+                        return Ok(Err(failure));
+                    }
+                    bytes.extend_from_slice(&encode(secret.bytes(), encoding.into()));
+                    origins = origins.and(&secret);
+                    fields.insert(secret.field().to_owned());
+                }
+            }
+            if bytes.len() > MAX_COMPOSED {
+                return Ok(Err(failure(Kind::TooLarge, "composed-too-large", "At most 64 KiB can be composed.")));
+            }
+        }
+        let origins = match origins {
+            Origins::All => Vec::new(),
+            Origins::Only(names) if names.is_empty() => {
+                let message = "The credentials have no origin in common that they may go to.";
+                return Ok(Err(failure(Kind::Denied, "credential-origin", message)));
+            }
+            Origins::Only(names) => names.into_iter().collect(),
+        };
+        let name = fields.into_iter().collect::<Vec<_>>().join("+");
+        let made = encode(&bytes, encoding.into()).to_vec();
+        let secret = Secret::derived(&name, CredentialUse::Place, &origins, made);
+        Ok(Ok(self.table.push(Credential(secret))?))
+    }
+
+    fn jwt(&mut self, _: Handle, _: String, _: String, _: String) -> Made {
+        Ok(Err(not_yet("jwt")))
+    }
+
+    fn aws_presign(&mut self, _: Handle, _: String, _: String, _: String, _: u32) -> Made {
+        Ok(Err(not_yet("aws-presign")))
+    }
+
+    fn azure_sas(&mut self, _: Handle, _: String, _: String, _: u32) -> Made {
+        Ok(Err(not_yet("azure-sas")))
+    }
+
+    fn identity_token(&mut self, _: String) -> Made {
+        Ok(Err(not_yet("identity-token")))
+    }
+
+    fn sign_challenge(&mut self, _: Handle, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        Ok(Err(not_yet("sign-challenge")))
+    }
+
+    fn answer(&mut self, _: Handle, _: String, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        Ok(Err(not_yet("answer")))
+    }
+}
+
+/// Where something may go that is made of several secrets: only where each of them may.
+enum Origins {
+    All,
+    Only(BTreeSet<String>),
+}
+
+impl Origins {
+    fn and(self, secret: &Arc<Secret>) -> Self {
+        if secret.origins().is_empty() {
+            return self;
+        }
+        let names: BTreeSet<String> = secret.origins().iter().cloned().collect();
+        match self {
+            Self::All => Self::Only(names),
+            Self::Only(kept) => Self::Only(kept.intersection(&names).cloned().collect()),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! `http`: requests are built from pieces and sent by egress, which judges where they go.
+
+use super::{Credential, Guest, Request, Response, allow_use, failure, not_yet};
+use crate::bindings::railhead::plugin::credentials::{Encoding, Part};
+use crate::bindings::railhead::plugin::http::{Failure, Host, HostRequest, HostResponse, Signed};
+use crate::bindings::railhead::plugin::types::Kind;
+use crate::call::{Purpose, Running};
+use crate::egress::{self, Algorithm, Egress, Outgoing, SendContext, Signer};
+use crate::limits::{MAX_APPEND, MAX_HELD};
+use futures::StreamExt;
+use railhead_model::manifest::CredentialUse;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::Resource;
+
+type Handle = Resource<Request>;
+type Done = wasmtime::Result<Result<(), Failure>>;
+
+/// Requests of one `send-all` under way at once, whatever the guest asks.
+const MAX_AT_ONCE: u32 = 64;
+/// Requests that a preview keeps.
+const MAX_PREVIEWED: usize = 100;
+/// Keys of one signature header: the one in force, and older ones while rotations overlap.
+const MAX_KEYS: usize = 8;
+
+impl HostRequest for Guest {
+    fn new(&mut self, method: String, url: String) -> wasmtime::Result<Handle> {
+        Ok(self.table.push(Request { outgoing: Outgoing::new(method, url), bytes: 0 })?)
+    }
+
+    fn to_secret(&mut self, method: String, url: Resource<Credential>) -> wasmtime::Result<Result<Handle, Failure>> {
+        let secret = self.secret(&url)?;
+        if let Err(failure) = allow_use(&secret, CredentialUse::Url) {
+            return Ok(Err(failure));
+        }
+        Ok(match Outgoing::to_secret(method, secret) {
+            Ok(outgoing) => Ok(self.table.push(Request { outgoing, bytes: 0 })?),
+            Err(failure) => Err(failure.into()),
+        })
+    }
+
+    fn header(&mut self, handle: Handle, name: String, value: Vec<Part>) -> Done {
+        self.change(&handle, value, |outgoing, parts| outgoing.header(&name, parts))
+    }
+
+    fn query(&mut self, handle: Handle, name: String, value: Vec<Part>) -> Done {
+        self.change(&handle, value, |outgoing, parts| outgoing.query(&name, parts))
+    }
+
+    fn body(&mut self, handle: Handle, parts: Vec<Part>) -> Done {
+        let bytes = parts.iter().map(|part| if let Part::Bytes(bytes) = part { bytes.len() } else { 0 }).sum::<usize>();
+        if bytes > MAX_APPEND {
+            let message = "At most 1 MiB can be appended to a body at once; append in several calls.";
+            return Ok(Err(failure(Kind::TooLarge, "part-too-large", message)));
+        }
+        if self.held.saturating_add(bytes) > MAX_HELD {
+            let message = "The requests under construction hold more bytes than a session may.";
+            return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
+        }
+        let done = self.change(&handle, parts, |outgoing, parts| outgoing.body(parts))?;
+        if done.is_ok() {
+            self.table.get_mut(&handle)?.bytes += bytes;
+            self.held += bytes;
+        }
+        Ok(done)
+    }
+
+    fn compress(&mut self, handle: Handle, coding: String) -> Done {
+        Ok(self.table.get_mut(&handle)?.outgoing.compress(&coding).map_err(Into::into))
+    }
+
+    fn carries(&mut self, handle: Handle, events: Vec<u32>) -> wasmtime::Result<()> {
+        let known = self.running.as_ref().map_or(0, |running| running.uids.len());
+        let events = events.into_iter().filter(|index| usize::try_from(*index).is_ok_and(|index| index < known));
+        let mut events: Vec<u32> = events.collect();
+        events.sort_unstable();
+        events.dedup();
+        self.table.get_mut(&handle)?.outgoing.carries(events);
+        Ok(())
+    }
+
+    fn timeout_ms(&mut self, handle: Handle, ms: u32) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.outgoing.timeout(Duration::from_millis(ms.into()));
+        Ok(())
+    }
+
+    fn http2(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        self.table.get_mut(&handle)?.outgoing.http2();
+        Ok(())
+    }
+
+    fn sign_aws(&mut self, _: Handle, _: Resource<Credential>, _: String, _: String) -> Done {
+        Ok(Err(not_yet("sign-aws")))
+    }
+
+    fn sign_azure(&mut self, _: Handle, _: Resource<Credential>, _: String) -> Done {
+        Ok(Err(not_yet("sign-azure")))
+    }
+
+    fn sign_header(
+        &mut self,
+        handle: Handle,
+        name: String,
+        before: Vec<Signed>,
+        each: String,
+        join: String,
+        message: Vec<Signed>,
+        keys: Vec<Resource<Credential>>,
+        algorithm: String,
+        encoding: Encoding,
+    ) -> Done {
+        if keys.len() > MAX_KEYS {
+            return Ok(Err(failure(Kind::Invalid, "too-many-keys", "A signature header takes at most 8 keys.")));
+        }
+        let mut secrets = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let secret = self.secret(key)?;
+            if let Err(failure) = allow_use(&secret, CredentialUse::SignRequest) {
+                return Ok(Err(failure));
+            }
+            secrets.push(secret);
+        }
+        let algorithm = match Algorithm::parse(&algorithm) {
+            Ok(algorithm) => algorithm,
+            Err(failure) => return Ok(Err(failure.into())),
+        };
+        let (before, message) =
+            (before.into_iter().map(Into::into).collect(), message.into_iter().map(Into::into).collect());
+        let encoding = encoding.into();
+        let signer = Signer::Header { name, before, each, join, message, keys: secrets, algorithm, encoding };
+        Ok(self.table.get_mut(&handle)?.outgoing.sign(signer).map_err(Into::into))
+    }
+
+    fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        self.take(handle)?;
+        Ok(())
+    }
+}
+
+impl HostResponse for Guest {
+    fn status(&mut self, handle: Resource<Response>) -> wasmtime::Result<u16> {
+        Ok(self.table.get(&handle)?.answer.status)
+    }
+
+    fn headers(&mut self, handle: Resource<Response>) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.table.get(&handle)?.answer.headers.clone())
+    }
+
+    fn body(&mut self, handle: Resource<Response>, max: u32) -> wasmtime::Result<Vec<u8>> {
+        let response = self.table.get_mut(&handle)?;
+        let rest = response.answer.body.get(response.read..).unwrap_or_default();
+        let chunk = rest.get(..usize::try_from(max)?).unwrap_or(rest).to_vec();
+        response.read += chunk.len();
+        Ok(chunk)
+    }
+
+    fn trailers(&mut self, handle: Resource<Response>) -> wasmtime::Result<Vec<(String, String)>> {
+        Ok(self.table.get(&handle)?.answer.trailers.clone())
+    }
+
+    fn drop(&mut self, handle: Resource<Response>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+impl Host for Guest {
+    async fn send(&mut self, request: Handle) -> wasmtime::Result<Result<Resource<Response>, Failure>> {
+        let outgoing = self.take(request)?;
+        let answer = self.sender().send(outgoing).await;
+        self.keep(answer)
+    }
+
+    async fn send_all(
+        &mut self,
+        requests: Vec<Handle>,
+        at_once: u32,
+    ) -> wasmtime::Result<Vec<Result<Resource<Response>, Failure>>> {
+        let mut outgoing = Vec::with_capacity(requests.len());
+        for request in requests {
+            outgoing.push(self.take(request)?);
+        }
+        let sender = self.sender();
+        let at_once = usize::try_from(at_once.clamp(1, MAX_AT_ONCE))?;
+        let answers: Vec<_> =
+            futures::stream::iter(outgoing).map(|outgoing| sender.send(outgoing)).buffered(at_once).collect().await;
+        answers.into_iter().map(|answer| self.keep(answer)).collect()
+    }
+
+    fn exchange(
+        &mut self,
+        _: String,
+        request: Handle,
+        _: String,
+        _: Vec<(String, String)>,
+    ) -> wasmtime::Result<Result<Resource<Credential>, Failure>> {
+        self.take(request)?;
+        Ok(Err(not_yet("exchange")))
+    }
+}
+
+impl Guest {
+    /// Changes a request by pieces that the guest gave.
+    fn change(
+        &mut self,
+        handle: &Handle,
+        parts: Vec<Part>,
+        change: impl FnOnce(&mut Outgoing, Vec<egress::Part>) -> Result<(), egress::Failure>,
+    ) -> Done {
+        Ok(match self.parts(parts)? {
+            Ok(parts) => change(&mut self.table.get_mut(handle)?.outgoing, parts).map_err(Into::into),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    /// Takes a request out of the guest's hands.
+    fn take(&mut self, handle: Handle) -> wasmtime::Result<Outgoing> {
+        let request = self.table.delete(handle)?;
+        self.held = self.held.saturating_sub(request.bytes);
+        Ok(request.outgoing)
+    }
+
+    fn keep(
+        &mut self,
+        answer: Result<egress::Response, Failure>,
+    ) -> wasmtime::Result<Result<Resource<Response>, Failure>> {
+        Ok(match answer {
+            Ok(answer) => Ok(self.table.push(Response { answer, read: 0 })?),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    fn sender(&self) -> Sender {
+        let left_ms = self.running.as_ref().map_or(self.outside_ms, |running| running.left_ms());
+        // The guest needs time to settle what came of its requests before the call's deadline.
+        let left_ms = left_ms.saturating_sub((left_ms / 10).min(250));
+        Sender {
+            egress: self.egress.clone(),
+            destination: self.scope.destination,
+            running: self.running.clone(),
+            ctx: SendContext {
+                origins: self.scope.origins.clone(),
+                masker: self.scope.masker.clone(),
+                left: Duration::from_millis(left_ms.into()),
+                clock: self.clock.clone(),
+                events: self.running.as_ref().map_or_else(|| Vec::new().into(), |running| running.uids.clone()),
+                purpose: egress::Purpose::Send,
+            },
+        }
+    }
+}
+
+/// Sends for one call of the guest, and keeps the record.
+struct Sender {
+    egress: Arc<Egress>,
+    destination: i64,
+    running: Option<Arc<Running>>,
+    ctx: SendContext,
+}
+
+impl Sender {
+    async fn send(&self, outgoing: Outgoing) -> Result<egress::Response, Failure> {
+        let Some(running) = &self.running else {
+            return self.egress.send(self.destination, outgoing, &self.ctx).await.result.map_err(Into::into);
+        };
+        if running.purpose == Purpose::Preview {
+            return Err(self.preview(running, outgoing));
+        }
+        let carried = outgoing.carried().to_vec();
+        running.leaving(&carried);
+        let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
+        running.over(&carried, sent.may_have_arrived, sent.exchange);
+        sent.result.map_err(Into::into)
+    }
+
+    /// Captures what would be sent, and says so.
+    fn preview(&self, running: &Running, outgoing: Outgoing) -> Failure {
+        if running.shown_count() >= MAX_PREVIEWED {
+            return failure(Kind::Preview, "preview", "This is a preview, and it has shown enough.");
+        }
+        let carried = outgoing.carried().to_vec();
+        match self.egress.preview(&outgoing, &self.ctx) {
+            Ok(exchange) => {
+                running.show(&carried, exchange);
+                failure(Kind::Preview, "preview", "This is a preview: nothing is sent.")
+            }
+            Err(refused) => {
+                let exchange = railhead_model::Exchange { failure: Some(refused.reason()), ..Default::default() };
+                running.show(&carried, exchange);
+                refused.into()
+            }
+        }
+    }
+}
+
+impl From<Signed> for egress::Signed {
+    fn from(signed: Signed) -> Self {
+        match signed {
+            Signed::Text(text) => Self::Text(text),
+            Signed::Body => Self::Body,
+            Signed::Timestamp => Self::Timestamp,
+            Signed::Header(name) => Self::Header(name),
+        }
+    }
+}

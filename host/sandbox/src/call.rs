@@ -1,0 +1,259 @@
+//! One call into a connector: what is handed over, what went out for it, and what each event came to.
+
+use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Events for one destination, handed over in one call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The same at every retry of a stable batch; else unique to this call.
+    pub batch_id: String,
+    /// Wall-clock bound of the whole call, waiting for a session included, in milliseconds.
+    pub deadline_ms: u32,
+    /// In order.
+    pub events: Vec<CallEvent>,
+}
+
+/// One event of a call.
+#[derive(Clone, Debug)]
+pub struct CallEvent {
+    /// As the connector sees it.
+    pub event: Arc<Event>,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// W3C trace context for the destination.
+    pub traceparent: Option<String>,
+}
+
+/// The outcome of one event.
+#[derive(Clone, Debug)]
+pub struct SettledEvent {
+    /// Index into [`Call::events`].
+    pub index: usize,
+    /// As the connector classed it, or as the host classes what was left open.
+    pub outcome: Outcome,
+    /// What went over the wire for it, masked.
+    pub transcript: Transcript,
+    /// When its first request (or the call) started.
+    pub started_at: Timestamp,
+    /// From then to its outcome.
+    pub duration_ms: u32,
+}
+
+/// Receives outcomes while the call runs. Called from the guests' runtime: it must not block.
+pub type Settle = Arc<dyn Fn(SettledEvent) + Send + Sync>;
+
+/// What a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Requests go out.
+    Deliver,
+    /// Requests go out, but there are no events.
+    Check,
+    /// Requests are captured instead.
+    Preview,
+}
+
+/// How a call came to its end.
+#[derive(Clone, Debug)]
+pub(crate) enum Ended {
+    /// The connector returned.
+    Returned,
+    /// The connector gave up with an error: it ends the session.
+    Failed(Reason),
+    /// It trapped, or the host stopped it: it ends the session.
+    Broken(Reason),
+    /// It was cut from outside, or the host itself failed: says nothing of the plugin.
+    Cut(Reason),
+    /// Nothing was handed over.
+    NotRun(Outcome),
+}
+
+/// A call under way. Shared by the guest's store, the requests that run for it, and the caller.
+pub(crate) struct Running {
+    pub(crate) purpose: Purpose,
+    pub(crate) call: Call,
+    /// Of the events, by index.
+    pub(crate) uids: Arc<[EventUid]>,
+    pub(crate) started_at: Timestamp,
+    started_ms: u64,
+    clock: Arc<dyn Clock>,
+    settle: Option<Settle>,
+    ledger: Mutex<Ledger>,
+}
+
+#[derive(Default)]
+struct Ledger {
+    entries: Vec<Entry>,
+    shown: Vec<(Vec<u32>, Exchange)>,
+}
+
+#[derive(Clone, Default)]
+struct Entry {
+    settled: bool,
+    /// Requests that carry it and may have arrived, or are still under way.
+    carried: u32,
+    /// Indexes into `shown`.
+    exchanges: Vec<usize>,
+    /// When its first request started: wall and monotonic.
+    started: Option<(Timestamp, u64)>,
+}
+
+impl Running {
+    pub(crate) fn new(purpose: Purpose, call: Call, clock: Arc<dyn Clock>, settle: Option<Settle>) -> Arc<Self> {
+        let entries = vec![Entry::default(); call.events.len()];
+        Arc::new(Self {
+            purpose,
+            uids: call.events.iter().map(|event| event.event.uid).collect(),
+            call,
+            started_at: clock.now(),
+            started_ms: clock.monotonic_ms(),
+            clock,
+            settle,
+            ledger: Mutex::new(Ledger { entries, shown: Vec::new() }),
+        })
+    }
+
+    /// Milliseconds until the deadline.
+    pub(crate) fn left_ms(&self) -> u32 {
+        let gone = self.clock.monotonic_ms().saturating_sub(self.started_ms);
+        u32::try_from(u64::from(self.call.deadline_ms).saturating_sub(gone)).unwrap_or(0)
+    }
+
+    /// The event of this index.
+    pub(crate) fn event(&self, index: u32) -> Option<&CallEvent> {
+        self.call.events.get(usize::try_from(index).ok()?)
+    }
+
+    /// A request that carries these events is about to leave.
+    pub(crate) fn leaving(&self, events: &[u32]) {
+        let now = (self.clock.now(), self.clock.monotonic_ms());
+        self.each(events, |entry| {
+            entry.carried = entry.carried.saturating_add(1);
+            entry.started.get_or_insert(now);
+        });
+    }
+
+    /// A request that carries these events is over.
+    pub(crate) fn over(&self, events: &[u32], may_have_arrived: bool, exchange: Exchange) {
+        if !may_have_arrived {
+            self.each(events, |entry| entry.carried = entry.carried.saturating_sub(1));
+        }
+        self.show(events, exchange);
+    }
+
+    /// Keeps an exchange for the record of these events.
+    pub(crate) fn show(&self, events: &[u32], exchange: Exchange) {
+        let mut ledger = self.ledger();
+        let place = ledger.shown.len();
+        ledger.shown.push((events.to_vec(), exchange));
+        for index in events {
+            if let Some(entry) = entry(&mut ledger.entries, *index)
+                && entry.exchanges.last() != Some(&place)
+            {
+                entry.exchanges.push(place);
+            }
+        }
+    }
+
+    /// How many exchanges are kept.
+    pub(crate) fn shown_count(&self) -> usize {
+        self.ledger().shown.len()
+    }
+
+    /// All that was shown, in order, with the events that each carried.
+    pub(crate) fn take_shown(&self) -> Vec<(Vec<u32>, Exchange)> {
+        std::mem::take(&mut self.ledger().shown)
+    }
+
+    /// The connector's word on some events; the first word on each counts. Handed on at once.
+    pub(crate) fn settle(&self, events: &[u32], outcome: &Outcome) {
+        if self.purpose != Purpose::Deliver {
+            return;
+        }
+        for index in events {
+            self.settle_one(*index, |_| outcome.clone());
+        }
+    }
+
+    /// Settles what is still open. Does nothing the second time.
+    pub(crate) fn finish(&self, ended: &Ended) {
+        for index in 0..u32::try_from(self.call.events.len()).unwrap_or(u32::MAX) {
+            self.settle_one(index, |carried| left_open(ended, carried));
+        }
+    }
+
+    fn settle_one(&self, index: u32, outcome: impl FnOnce(bool) -> Outcome) {
+        let Some(settle) = &self.settle else { return };
+        let Some(event) = self.event(index) else { return };
+        let settled = {
+            let mut ledger = self.ledger();
+            let Some(entry) = entry(&mut ledger.entries, index).filter(|entry| !entry.settled) else { return };
+            entry.settled = true;
+            let entry = entry.clone();
+            let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
+            let kept = entry.exchanges.iter().filter_map(|place| ledger.shown.get(*place));
+            let exchanges =
+                kept.map(|(_, exchange)| crate::egress::seen_by(exchange.clone(), event.event.uid)).collect();
+            SettledEvent {
+                index: usize::try_from(index).unwrap_or(usize::MAX),
+                outcome: outcome(entry.carried > 0),
+                transcript: Transcript { exchanges },
+                started_at,
+                duration_ms: u32::try_from(self.clock.monotonic_ms().saturating_sub(started_ms)).unwrap_or(u32::MAX),
+            }
+        };
+        settle(settled);
+    }
+
+    fn each(&self, events: &[u32], mut change: impl FnMut(&mut Entry)) {
+        let mut ledger = self.ledger();
+        for index in events {
+            if let Some(entry) = entry(&mut ledger.entries, *index) {
+                change(entry);
+            }
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entry(entries: &mut [Entry], index: u32) -> Option<&mut Entry> {
+    entries.get_mut(usize::try_from(index).ok()?)
+}
+
+/// The outcome of an event that the connector said nothing of.
+fn left_open(ended: &Ended, carried: bool) -> Outcome {
+    match ended {
+        Ended::NotRun(outcome) => outcome.clone(),
+        Ended::Broken(reason) if !carried => Outcome::Transient(reason.clone(), None),
+        Ended::Returned if carried => Outcome::Uncertain(unsettled()),
+        Ended::Returned => Outcome::Untried(unsettled()),
+        Ended::Failed(reason) | Ended::Broken(reason) | Ended::Cut(reason) if carried => {
+            Outcome::Uncertain(reason.clone())
+        }
+        Ended::Failed(reason) | Ended::Broken(reason) | Ended::Cut(reason) => Outcome::Untried(reason.clone()),
+    }
+}
+
+fn unsettled() -> Reason {
+    Reason::new("unsettled", "The connector returned without an outcome for this event.")
+}
+
+/// Settles what is open when it goes, whatever happened to the call: aborted, or a fault of the host.
+pub(crate) struct Unfinished(pub(crate) Arc<Running>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.finish(&Ended::Cut(Reason::new("aborted", "The host stopped this call before it ended.")));
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Running({:?}, {} events)", self.purpose, self.call.events.len())
+    }
+}

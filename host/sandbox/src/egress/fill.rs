@@ -1,0 +1,287 @@
+//! From pieces to a request: judged by name, captured, filled in, compressed, signed. In that order.
+
+use super::failure::{Failure, FailureKind};
+use super::outgoing::{MAX_BODY, Outgoing, Part, Signer, Target};
+use super::{AllowedOrigin, Purpose, SendContext, capture, headers, origin, sign};
+use crate::secret::{Encoding, Masker, Secret, encode};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use railhead_model::ExchangeRequest;
+use railhead_model::manifest::{CredentialKind, CredentialUse};
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::sync::Arc;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// What the host calls itself where a connector says nothing.
+const AGENT: &str = concat!("Railhead/", env!("CARGO_PKG_VERSION"));
+
+/// A request ready to go, and as the record keeps it.
+pub(super) struct Ready {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) captured: ExchangeRequest,
+    pub(super) masker: Arc<Masker>,
+}
+
+/// Where a secret would stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The whole URL.
+    Url,
+    /// A header, a query parameter, the body.
+    Part,
+    /// A signature's key.
+    Signature,
+}
+
+/// Refuses a secret whose one use is another.
+pub(super) fn allow_use(secret: &Secret, place: Place) -> Result<(), Failure> {
+    use CredentialUse::{Exchange, Place as Placed, SignRequest};
+    let fits = match place {
+        Place::Url => secret.usage() == CredentialUse::Url && secret.kind() == CredentialKind::Url,
+        Place::Part => matches!(secret.usage(), Placed | Exchange),
+        Place::Signature => secret.usage() == SignRequest,
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!("The connector's manifest does not allow this use of the credential `{}`.", secret.field());
+    Err(Failure::denied("use-not-allowed", message))
+}
+
+/// Makes a request of pieces. Nothing is resolved or sent.
+pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Failure> {
+    let method = Method::from_bytes(outgoing.method.as_bytes())
+        .ok()
+        .filter(|method| *method != Method::CONNECT)
+        .ok_or_else(|| {
+            Failure::invalid(
+                "method-invalid",
+                format!("`{}` is not a method that can be sent.", outgoing.method.escape_debug()),
+            )
+        })?;
+    let mut url = target(outgoing)?;
+    let origins = judge(&url, ctx)?;
+    for secret in secrets(outgoing) {
+        judge_secret(secret, &origins, ctx)?;
+    }
+    let masker = ctx.masker.with(secrets(outgoing));
+    let mut captured = ExchangeRequest {
+        method: outgoing.method.clone(),
+        url: capture::url(outgoing, &url, &masker),
+        headers: capture::headers(outgoing, &masker),
+        body: capture::body(outgoing, ctx, &masker),
+        body_bytes: 0,
+    };
+    add_query(&mut url, &outgoing.query);
+    let mut headers = fill_headers(&outgoing.headers)?;
+    let mut body = join(&outgoing.body)?;
+    let mut added = add_defaults(&mut headers, &method, &body);
+    if outgoing.gzip {
+        body = gzip(&body)?;
+        added.push(encoded_as_gzip(&mut headers)?);
+    }
+    captured.body_bytes = body.len() as u64;
+    if !outgoing.signers.is_empty() {
+        let timestamp = ctx.clock.now().0.div_euclid(1000).to_string();
+        let mut wire = sign::Wire { headers: &mut headers, body: &body, timestamp: &timestamp };
+        for signer in &outgoing.signers {
+            added.push(sign::run(signer, &mut wire)?);
+        }
+    }
+    captured.headers.extend(capture::added(&headers, &added, &masker));
+    Ok(Ready { method, url, headers, body, captured, masker })
+}
+
+fn target(outgoing: &Outgoing) -> Result<Url, Failure> {
+    let mut url = match &outgoing.target {
+        Target::Plain(text) => origin::parse(text)?,
+        Target::Secret(secret) => {
+            let text = std::str::from_utf8(secret.bytes()).ok().and_then(|text| Url::parse(text).ok());
+            text.ok_or_else(|| {
+                Failure::invalid("url-invalid", format!("The credential `{}` is not a URL.", secret.field()))
+            })?
+        }
+    };
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The allowed origins that hold the URL; refused if there is none.
+fn judge<'a>(url: &Url, ctx: &'a SendContext) -> Result<Vec<&'a AllowedOrigin>, Failure> {
+    let (scheme, host, port) = origin::parts(url)?;
+    let holding: Vec<_> = ctx.origins.iter().filter(|origin| origin.holds(scheme, host, port)).collect();
+    if holding.is_empty() {
+        let message = format!(
+            "{scheme}://{host}:{port} is not among the places that this destination may send to. Change the URL in its \
+             configuration."
+        );
+        return Err(Failure::denied("origin-not-allowed", message));
+    }
+    let wants_token = ctx.purpose == Purpose::Exchange;
+    let fitting: Vec<_> = holding.into_iter().filter(|origin| origin.token_endpoint == wants_token).collect();
+    match (fitting.is_empty(), wants_token) {
+        (false, _) => Ok(fitting),
+        (true, false) => Err(Failure::denied(
+            "token-endpoint",
+            format!("{host} is a token endpoint: only a token exchange may go there."),
+        )),
+        (true, true) => {
+            Err(Failure::denied("not-a-token-endpoint", format!("{host} is not a token endpoint of this connector.")))
+        }
+    }
+}
+
+fn judge_secret(secret: &Secret, origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<(), Failure> {
+    if secret.usage() == CredentialUse::Exchange && ctx.purpose != Purpose::Exchange {
+        return Err(Failure::denied(
+            "use-not-allowed",
+            format!("The credential `{}` goes to token endpoints only.", secret.field()),
+        ));
+    }
+    if origins.iter().any(|origin| secret.may_go_to(&origin.name)) {
+        return Ok(());
+    }
+    let message = format!("The connector's manifest does not allow the credential `{}` to go there.", secret.field());
+    Err(Failure::denied("secret-not-for-origin", message))
+}
+
+/// Every secret that a request uses.
+fn secrets(outgoing: &Outgoing) -> impl Iterator<Item = &Arc<Secret>> {
+    let url = match &outgoing.target {
+        Target::Secret(secret) => Some(secret),
+        Target::Plain(_) => None,
+    };
+    let values = outgoing.headers.iter().map(|(_, parts)| parts).chain(outgoing.query.iter().map(|(_, parts)| parts));
+    let parts = values.flatten().chain(&outgoing.body).filter_map(|part| match part {
+        Part::Secret(secret, _) => Some(secret),
+        Part::Bytes(_) | Part::EventData(..) => None,
+    });
+    let keys = outgoing.signers.iter().flat_map(|Signer::Header { keys, .. }| keys);
+    url.into_iter().chain(parts).chain(keys)
+}
+
+fn add_query(url: &mut Url, query: &[(String, Vec<Part>)]) {
+    if query.is_empty() {
+        return;
+    }
+    let mut text = Zeroizing::new(url.query().unwrap_or_default().to_owned());
+    for (name, parts) in query {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        push_percent(&mut text, name.as_bytes());
+        text.push('=');
+        for part in parts {
+            match part {
+                Part::Bytes(bytes) | Part::EventData(_, bytes) => push_percent(&mut text, bytes),
+                // These two are already written for a URL.
+                Part::Secret(secret, way @ (Encoding::Percent | Encoding::Form)) => {
+                    text.push_str(&String::from_utf8_lossy(&encode(secret.bytes(), *way)));
+                }
+                Part::Secret(secret, way) => push_percent(&mut text, &encode(secret.bytes(), *way)),
+            }
+        }
+    }
+    url.set_query(Some(&text));
+}
+
+fn push_percent(text: &mut String, bytes: &[u8]) {
+    text.push_str(&String::from_utf8_lossy(&encode(bytes, Encoding::Percent)));
+}
+
+fn fill_headers(given: &[(HeaderName, Vec<Part>)]) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::with_capacity(given.len() + 8);
+    for (name, parts) in given {
+        let value = match parts.as_slice() {
+            [Part::Bytes(bytes)] => HeaderValue::from_maybe_shared(bytes.clone()),
+            parts => {
+                let mut value = Zeroizing::new(Vec::new());
+                for part in parts {
+                    value.extend_from_slice(&header_piece(name, part)?);
+                }
+                headers::check_value(name, &value)?;
+                HeaderValue::from_bytes(&value)
+            }
+        };
+        let mut value = value
+            .map_err(|_| Failure::invalid("header-invalid", format!("The header `{name}` cannot hold this value.")))?;
+        value.set_sensitive(parts.iter().any(|part| matches!(part, Part::Secret(..))));
+        headers.append(name.clone(), value);
+    }
+    Ok(headers)
+}
+
+fn header_piece<'a>(name: &HeaderName, part: &'a Part) -> Result<Cow<'a, [u8]>, Failure> {
+    match part {
+        Part::Bytes(bytes) | Part::EventData(_, bytes) => Ok(Cow::Borrowed(bytes)),
+        Part::Secret(secret, way) if secret.kind() == CredentialKind::Headers => {
+            let value = secret.header(name.as_str()).ok_or_else(|| {
+                Failure::invalid(
+                    "header-absent",
+                    format!("The credential `{}` has no value for the header `{name}`.", secret.field()),
+                )
+            })?;
+            Ok(Cow::Owned(encode(value.as_bytes(), *way).to_vec()))
+        }
+        Part::Secret(secret, way) => Ok(Cow::Owned(encode(secret.bytes(), *way).to_vec())),
+    }
+}
+
+/// The body in one piece: shared where it is one piece already.
+fn join(parts: &[Part]) -> Result<Bytes, Failure> {
+    if let [Part::Bytes(bytes) | Part::EventData(_, bytes)] = parts {
+        return Ok(bytes.clone());
+    }
+    let size = parts
+        .iter()
+        .map(|part| if let Part::Bytes(bytes) | Part::EventData(_, bytes) = part { bytes.len() } else { 64 })
+        .sum();
+    let mut body = BytesMut::with_capacity(size);
+    for part in parts {
+        match part {
+            Part::Bytes(bytes) | Part::EventData(_, bytes) => body.extend_from_slice(bytes),
+            Part::Secret(secret, way) => body.extend_from_slice(&encode(secret.bytes(), *way)),
+        }
+    }
+    if body.len() > MAX_BODY {
+        return Err(Failure::new(
+            FailureKind::TooLarge,
+            "body-too-large",
+            format!("A request body has at most {MAX_BODY} bytes."),
+        ));
+    }
+    Ok(body.freeze())
+}
+
+fn add_defaults(headers: &mut HeaderMap, method: &Method, body: &Bytes) -> Vec<HeaderName> {
+    // Some servers refuse a request of these methods that does not say how long its body is.
+    if body.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    if headers.contains_key(USER_AGENT) {
+        return Vec::new();
+    }
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    vec![USER_AGENT]
+}
+
+fn gzip(body: &[u8]) -> Result<Bytes, Failure> {
+    let wrong = |_| Failure::new(FailureKind::Other, "compression-failed", "The body could not be compressed.");
+    let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 2), flate2::Compression::fast());
+    out.write_all(body).map_err(wrong)?;
+    Ok(out.finish().map_err(wrong)?.into())
+}
+
+fn encoded_as_gzip(headers: &mut HeaderMap) -> Result<HeaderName, Failure> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(Failure::invalid("header-invalid", "`content-encoding` is set by the host when it compresses."));
+    }
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    Ok(CONTENT_ENCODING)
+}

@@ -1,0 +1,275 @@
+//! A request as a connector builds it: pieces, not bytes, so that secrets are filled in last.
+
+use super::failure::{Failure, FailureKind};
+use super::fill::{Place, allow_use};
+use super::headers;
+use crate::secret::{Encoding, Secret};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes of a body that one request may carry.
+pub const MAX_BODY: usize = 32 * 1024 * 1024;
+/// Headers that one request may carry, signature headers included.
+pub const MAX_HEADERS: usize = 100;
+
+/// A piece of something sent.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Bytes of the guest's own making.
+    Bytes(Bytes),
+    /// The data of the event with this index of the hand-over. Its bytes are shared, and captured as a reference.
+    EventData(u32, Bytes),
+    /// Filled in by egress, after capture. A headers map gives the value of the header that it stands in.
+    Secret(Arc<Secret>, Encoding),
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A URL as the guest wrote it, not yet judged.
+    Plain(String),
+    /// The whole URL is the secret; only its origin is known outside.
+    Secret(Arc<Secret>),
+}
+
+/// What a signature covers, or what stands before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// Literal text.
+    Text(String),
+    /// The body as it goes over the wire (after compression).
+    Body,
+    /// Seconds since the epoch in decimal, on the host's clock; the same for all signers of a request.
+    Timestamp,
+    /// The value of this header as it goes over the wire, set by the guest or by an earlier signer.
+    Header(String),
+}
+
+/// How to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// `hmac-sha256`
+    HmacSha256,
+    /// `hmac-sha512`
+    HmacSha512,
+    /// `hmac-sha1`: only for receivers that know nothing better.
+    HmacSha1,
+    /// `ed25519`
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Reads the contract's name of an algorithm.
+    ///
+    /// # Errors
+    /// `algorithm-unknown`.
+    pub fn parse(name: &str) -> Result<Self, Failure> {
+        match name {
+            "hmac-sha256" => Ok(Self::HmacSha256),
+            "hmac-sha512" => Ok(Self::HmacSha512),
+            "hmac-sha1" => Ok(Self::HmacSha1),
+            "ed25519" => Ok(Self::Ed25519),
+            _ => Err(Failure::invalid(
+                "algorithm-unknown",
+                "This host signs with hmac-sha256, hmac-sha512, hmac-sha1 or ed25519.",
+            )),
+        }
+    }
+}
+
+/// Runs last, in egress, on the host's clock.
+#[derive(Clone, Debug)]
+pub enum Signer {
+    /// One header: `before`, then per key `each` and the encoded signature of `message`, joined by `join`.
+    ///
+    /// Without keys the header is `before` alone (a timestamp header of the host's clock).
+    Header {
+        /// Of the header.
+        name: String,
+        /// What stands before the first signature.
+        before: Vec<Signed>,
+        /// What stands before each signature.
+        each: String,
+        /// What stands between signatures.
+        join: String,
+        /// What is signed: the pieces, one after the other.
+        message: Vec<Signed>,
+        /// The key in force, then the older one while a rotation overlaps.
+        keys: Vec<Arc<Secret>>,
+        /// How to sign.
+        algorithm: Algorithm,
+        /// How a signature is written.
+        encoding: Encoding,
+    },
+}
+
+/// A request under construction.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub(super) method: String,
+    pub(super) target: Target,
+    pub(super) headers: Vec<(http::HeaderName, Vec<Part>)>,
+    pub(super) query: Vec<(String, Vec<Part>)>,
+    pub(super) body: Vec<Part>,
+    pub(super) body_bytes: usize,
+    pub(super) carries: Vec<u32>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) http2: bool,
+    pub(super) gzip: bool,
+    pub(super) signers: Vec<Signer>,
+}
+
+impl Outgoing {
+    /// A request to a URL as the guest wrote it. Method and URL are judged when it is sent.
+    #[must_use]
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::to(method.into(), Target::Plain(url.into()))
+    }
+
+    /// A request to a URL that is itself the secret.
+    ///
+    /// # Errors
+    /// `use-not-allowed` if the field is not of use `url`.
+    pub fn to_secret(method: impl Into<String>, url: Arc<Secret>) -> Result<Self, Failure> {
+        allow_use(&url, Place::Url)?;
+        Ok(Self::to(method.into(), Target::Secret(url)))
+    }
+
+    pub(super) fn to(method: String, target: Target) -> Self {
+        Self {
+            method,
+            target,
+            headers: Vec::new(),
+            query: Vec::new(),
+            body: Vec::new(),
+            body_bytes: 0,
+            carries: Vec::new(),
+            timeout: None,
+            http2: false,
+            gzip: false,
+            signers: Vec::new(),
+        }
+    }
+
+    /// Adds a header; a name given twice is sent twice.
+    ///
+    /// # Errors
+    /// `header-not-allowed` for headers that are the host's, `header-invalid` for a name or value that HTTP forbids,
+    /// `use-not-allowed` for a secret that may not be placed, `too-many-headers`.
+    pub fn header(&mut self, name: &str, value: Vec<Part>) -> Result<(), Failure> {
+        let name = headers::name(name)?;
+        for part in &value {
+            match part {
+                Part::Bytes(bytes) | Part::EventData(_, bytes) => headers::check_value(&name, bytes)?,
+                Part::Secret(secret, _) => allow_use(secret, Place::Part)?,
+            }
+        }
+        self.room_for_header()?;
+        self.headers.push((name, value));
+        Ok(())
+    }
+
+    /// Adds a query parameter; the host percent-encodes name and value.
+    ///
+    /// # Errors
+    /// `use-not-allowed` for a secret that may not be placed, `too-many-parameters` past 1,000.
+    pub fn query(&mut self, name: &str, value: Vec<Part>) -> Result<(), Failure> {
+        check_uses(&value)?;
+        if self.query.len() >= 1000 {
+            return Err(Failure::invalid("too-many-parameters", "A request has at most 1000 query parameters."));
+        }
+        self.query.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    /// Appends to the body.
+    ///
+    /// # Errors
+    /// `use-not-allowed` for a secret that may not be placed, `body-too-large` past [`MAX_BODY`].
+    pub fn body(&mut self, parts: Vec<Part>) -> Result<(), Failure> {
+        check_uses(&parts)?;
+        let more: usize = parts.iter().map(Part::size_hint).sum();
+        self.body_bytes = self.body_bytes.saturating_add(more);
+        if self.body_bytes > MAX_BODY {
+            let message = format!("A request body has at most {MAX_BODY} bytes; send fewer events at once.");
+            return Err(Failure::new(FailureKind::TooLarge, "body-too-large", message));
+        }
+        self.body.extend(parts);
+        Ok(())
+    }
+
+    /// Has the host compress the body, after secrets are filled in. Sets `content-encoding`.
+    ///
+    /// # Errors
+    /// `coding-unknown` for anything but `gzip`.
+    pub fn compress(&mut self, coding: &str) -> Result<(), Failure> {
+        if coding != "gzip" {
+            return Err(Failure::invalid("coding-unknown", "This host compresses request bodies with gzip."));
+        }
+        self.gzip = true;
+        Ok(())
+    }
+
+    /// Says which events of the hand-over it carries.
+    pub fn carries(&mut self, events: Vec<u32>) {
+        self.carries = events;
+    }
+
+    /// Events of the hand-over that it carries, as the guest said.
+    #[must_use]
+    pub fn carried(&self) -> &[u32] {
+        &self.carries
+    }
+
+    /// Bounds the whole exchange; the call's own time left bounds it too.
+    pub fn timeout(&mut self, bound: Duration) {
+        self.timeout = Some(bound);
+    }
+
+    /// Asks for HTTP/2; without it the host speaks HTTP/1.1.
+    pub fn http2(&mut self) {
+        self.http2 = true;
+    }
+
+    /// Adds a signer; signers run in the order added.
+    ///
+    /// # Errors
+    /// `use-not-allowed` for a key of another use, `key-unsuitable` for a key that the algorithm cannot take, and the
+    /// errors of [`Outgoing::header`].
+    pub fn sign(&mut self, signer: Signer) -> Result<(), Failure> {
+        super::sign::check(&signer)?;
+        self.room_for_header()?;
+        self.signers.push(signer);
+        Ok(())
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    fn room_for_header(&self) -> Result<(), Failure> {
+        if self.headers.len() + self.signers.len() >= MAX_HEADERS {
+            return Err(Failure::invalid("too-many-headers", "A request has at most 100 headers."));
+        }
+        Ok(())
+    }
+}
+
+fn check_uses(parts: &[Part]) -> Result<(), Failure> {
+    parts.iter().try_for_each(|part| match part {
+        Part::Secret(secret, _) => allow_use(secret, Place::Part),
+        Part::Bytes(_) | Part::EventData(..) => Ok(()),
+    })
+}
+
+impl Part {
+    fn size_hint(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) | Self::EventData(_, bytes) => bytes.len(),
+            Self::Secret(secret, _) => secret.bytes().len(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Signatures over the request as it goes over the wire, made last and on the host's clock.
+
+use super::failure::Failure;
+use super::fill::{self, Place};
+use super::headers;
+use super::outgoing::{Algorithm, Signed, Signer};
+use crate::secret::{Secret, encode};
+use aws_lc_rs::hmac;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+
+/// What signers see of a request.
+pub(super) struct Wire<'a> {
+    pub(super) headers: &'a mut HeaderMap,
+    pub(super) body: &'a [u8],
+    /// Seconds since the epoch, in decimal.
+    pub(super) timestamp: &'a str,
+}
+
+/// Judges a signer before anything is sent: header, texts and keys.
+pub(super) fn check(signer: &Signer) -> Result<(), Failure> {
+    let Signer::Header { name, before, each, join, message: _, keys, algorithm, encoding: _ } = signer;
+    let name = headers::name(name)?;
+    for text in [each, join] {
+        headers::check_value(&name, text.as_bytes())?;
+    }
+    for piece in before {
+        match piece {
+            Signed::Text(text) => headers::check_value(&name, text.as_bytes())?,
+            Signed::Timestamp | Signed::Header(_) => {}
+            Signed::Body => return Err(Failure::invalid("header-invalid", "A header cannot hold the body.")),
+        }
+    }
+    keys.iter().try_for_each(|key| check_key(key, *algorithm))
+}
+
+fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
+    fill::allow_use(key, Place::Signature)?;
+    let suits = match algorithm {
+        Algorithm::Ed25519 => key.ed25519().is_some(),
+        Algorithm::HmacSha256 | Algorithm::HmacSha512 | Algorithm::HmacSha1 => {
+            key.ed25519().is_none() && !key.bytes().is_empty()
+        }
+    };
+    if suits {
+        return Ok(());
+    }
+    let message = format!("The credential `{}` is not a key that this signature can be made with.", key.field());
+    Err(Failure::invalid("key-unsuitable", message))
+}
+
+/// Runs one signer: adds its header.
+pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Failure> {
+    let Signer::Header { name, before, each, join, message, keys, algorithm, encoding } = signer;
+    let name = headers::name(name)?;
+    let mut value = Vec::with_capacity(128);
+    for piece in gather(before, wire)? {
+        value.extend_from_slice(&piece);
+    }
+    let pieces = gather(message, wire)?;
+    for (index, key) in keys.iter().enumerate() {
+        if index > 0 {
+            value.extend_from_slice(join.as_bytes());
+        }
+        value.extend_from_slice(each.as_bytes());
+        value.extend_from_slice(&encode(&signature(key, *algorithm, &pieces)?, *encoding));
+    }
+    drop(pieces);
+    headers::check_value(&name, &value)?;
+    let made = HeaderValue::from_bytes(&value).map_err(|_| {
+        Failure::invalid("header-invalid", format!("The signature in `{name}` cannot stand in a header."))
+    })?;
+    wire.headers.append(name.clone(), made);
+    Ok(name)
+}
+
+fn gather<'a>(pieces: &'a [Signed], wire: &'a Wire<'_>) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, Failure> {
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Signed::Text(text) => Ok(text.as_bytes().into()),
+            Signed::Body => Ok(wire.body.into()),
+            Signed::Timestamp => Ok(wire.timestamp.as_bytes().into()),
+            Signed::Header(name) => header(name, wire.headers),
+        })
+        .collect()
+}
+
+/// A header as a receiver reads it: several of one name as one list.
+fn header<'a>(name: &str, headers: &'a HeaderMap) -> Result<std::borrow::Cow<'a, [u8]>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().ok_or_else(|| {
+        Failure::invalid(
+            "signed-header-absent",
+            format!("The signature covers the header `{}`, which is not set.", name.escape_debug()),
+        )
+    })?;
+    let mut joined = std::borrow::Cow::from(first.as_bytes());
+    for value in values {
+        joined.to_mut().extend_from_slice(b", ");
+        joined.to_mut().extend_from_slice(value.as_bytes());
+    }
+    Ok(joined)
+}
+
+fn signature(key: &Secret, algorithm: Algorithm, pieces: &[std::borrow::Cow<'_, [u8]>]) -> Result<Vec<u8>, Failure> {
+    let hmac_with = |algorithm| {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key.bytes()));
+        pieces.iter().for_each(|piece| context.update(piece));
+        Ok(context.sign().as_ref().to_vec())
+    };
+    match algorithm {
+        Algorithm::HmacSha256 => hmac_with(hmac::HMAC_SHA256),
+        Algorithm::HmacSha512 => hmac_with(hmac::HMAC_SHA512),
+        Algorithm::HmacSha1 => hmac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        Algorithm::Ed25519 => {
+            let pair =
+                key.ed25519().ok_or_else(|| Failure::invalid("key-unsuitable", "The key is not an Ed25519 key."))?;
+            Ok(pair.sign(&pieces.concat()).as_ref().to_vec())
+        }
+    }
+}

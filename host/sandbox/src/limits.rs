@@ -1,0 +1,188 @@
+//! What a guest may take: memory, tables, CPU. Each number with its why.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use wasmtime::{CallHook, ResourceLimiter};
+
+/// Linear memory of one session, all its memories together. A connector holds a hand-over's events and little else.
+pub const MAX_MEMORY: usize = 64 * 1024 * 1024;
+/// Elements of all its tables: function tables of the largest guests that we know have some 10,000.
+pub const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// Core instances of one component: a Rust guest has four, interpreters some dozens.
+pub const MAX_CORE_INSTANCES: usize = 32;
+/// Memories of one component.
+pub const MAX_MEMORIES: usize = 8;
+/// Tables of one component.
+pub const MAX_TABLES: usize = 16;
+/// Stack of a guest.
+pub const MAX_STACK: usize = 512 * 1024;
+/// Stack of the fiber that a guest and its host calls run on.
+pub const FIBER_STACK: usize = 1024 * 1024;
+/// Bytes that one host call may lift out of a guest. A part of a body is at most 1 MiB; the rest is room for lists.
+pub const HOST_CALL_FUEL: usize = 4 * 1024 * 1024;
+/// Resource handles that a guest may hold at once.
+pub const MAX_HANDLES: usize = 4_096;
+/// Bytes of request bodies that the host holds for one session between calls of the guest.
+pub const MAX_HELD: usize = 64 * 1024 * 1024;
+/// Bytes that one `request.body` call may append.
+pub const MAX_APPEND: usize = 1024 * 1024;
+/// Lines that a session may log in one call into it; what follows is counted, not kept.
+pub const MAX_LOG_LINES: u32 = 100;
+/// Epoch ticks: how often a spinning guest is made to yield.
+pub const TICK: Duration = Duration::from_millis(5);
+
+const NS_PER_TICK: u64 = TICK.as_nanos() as u64;
+
+/// Why the host stopped a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// It burnt the CPU time of a call.
+    #[error("the plugin used up the CPU time of a call")]
+    Cpu,
+    /// It asked for more memory than a session has.
+    #[error("the plugin asked for more memory than a session has")]
+    Memory,
+    /// It asked for more table elements than a session has.
+    #[error("the plugin asked for more table elements than a session has")]
+    Table,
+}
+
+/// Counts memory and table elements over all memories and tables of a store. A denied growth ends the guest: one that
+/// is told "no" in the middle of an allocation only traps a little later, with a worse message.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    memory: usize,
+    elements: usize,
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory.saturating_add(desired.saturating_sub(current));
+        if total > MAX_MEMORY {
+            return Err(wasmtime::Error::new(Stopped::Memory));
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.elements.saturating_add(desired.saturating_sub(current));
+        if total > MAX_TABLE_ELEMENTS {
+            return Err(wasmtime::Error::new(Stopped::Table));
+        }
+        self.elements = total;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+}
+
+/// Measures the time that guest code runs: host calls and yields stop it.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    zero: std::time::Instant,
+    budget_ns: u64,
+    /// Nanoseconds of guest time since the call began, up to the last stop.
+    spent_ns: AtomicU64,
+    /// When guest code was last entered, in nanoseconds since `zero`.
+    entered_ns: AtomicU64,
+}
+
+impl Meter {
+    #[allow(clippy::disallowed_methods)] // a stop watch: no decision depends on what time it is
+    pub(crate) fn new(budget: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            zero: std::time::Instant::now(),
+            budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
+            spent_ns: AtomicU64::new(0),
+            entered_ns: AtomicU64::new(0),
+        })
+    }
+
+    /// A new call begins with a full budget.
+    pub(crate) fn reset(&self) {
+        self.spent_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// Guest time of the call so far, up to the last stop.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed))
+    }
+
+    /// Starts and stops with the border between guest and host.
+    ///
+    /// # Errors
+    /// [`Stopped::Cpu`] on entering a guest whose budget is used up: many short stretches count like a long one.
+    pub(crate) fn hook(&self, hook: CallHook) -> Result<(), Stopped> {
+        match hook {
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                if self.spent_ns.load(Ordering::Relaxed) > self.budget_ns {
+                    return Err(Stopped::Cpu);
+                }
+                self.start();
+            }
+            CallHook::ReturningFromWasm | CallHook::CallingHost => self.stop(),
+        }
+        Ok(())
+    }
+
+    /// At an epoch tick inside guest code: true if it may go on after a yield.
+    pub(crate) fn tick(&self) -> bool {
+        self.stop();
+        self.spent_ns.load(Ordering::Relaxed) <= self.budget_ns
+    }
+
+    /// Guest code runs from now on.
+    pub(crate) fn start(&self) {
+        self.entered_ns.store(self.now_ns(), Ordering::Relaxed);
+    }
+
+    fn stop(&self) {
+        let ran = self.now_ns().saturating_sub(self.entered_ns.load(Ordering::Relaxed));
+        // Guest code meets a tick at least every `TICK`. A longer stretch was the machine's: others had the core.
+        let ran = ran.min(2 * NS_PER_TICK);
+        self.spent_ns.fetch_add(ran, Ordering::Relaxed);
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_counts_over_all_memories() {
+        let mut limiter = Limiter::default();
+        assert!(limiter.memory_growing(0, MAX_MEMORY / 2, None).is_ok());
+        assert!(limiter.memory_growing(0, MAX_MEMORY / 2, None).is_ok());
+        let denied = limiter.memory_growing(0, 65_536, None).err().and_then(|error| error.downcast_ref().copied());
+        assert_eq!(denied, Some(Stopped::Memory));
+    }
+
+    #[test]
+    fn a_used_up_meter_lets_nobody_in_until_the_next_call() {
+        let meter = Meter::new(Duration::ZERO);
+        assert!(meter.hook(CallHook::CallingWasm).is_ok());
+        while meter.spent().is_zero() {
+            meter.stop();
+        }
+        assert!(!meter.tick());
+        assert_eq!(meter.hook(CallHook::ReturningFromHost), Err(Stopped::Cpu));
+        meter.reset();
+        assert!(meter.hook(CallHook::CallingWasm).is_ok());
+    }
+}

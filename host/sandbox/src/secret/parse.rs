@@ -1,0 +1,245 @@
+//! Reads credential fields: each kind once, at entry, so that a wrong one is told to its owner and not to a receiver.
+
+use super::Value;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use railhead_model::manifest::CredentialKind;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Bytes that a credential field may hold.
+pub const MAX_SECRET: usize = 16 * 1024;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// What is wrong with a credential field, for its owner. The value is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SecretError {
+    /// Stable, kebab-case: `secret-not-bytes`.
+    pub code: &'static str,
+    /// For the field's owner.
+    pub message: String,
+}
+
+impl SecretError {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Reads a field as its kind wants it.
+pub(super) fn value(kind: CredentialKind, given: &[u8]) -> Result<Value, SecretError> {
+    if given.is_empty() {
+        return Err(SecretError::new("secret-empty", "The value is empty."));
+    }
+    if given.len() > MAX_SECRET {
+        return Err(SecretError::new("secret-too-long", format!("The value has more than {MAX_SECRET} bytes.")));
+    }
+    let text =
+        std::str::from_utf8(given).map_err(|_| SecretError::new("secret-not-text", "The value is not UTF-8."))?;
+    match kind {
+        CredentialKind::Text => Ok(Value::Bytes(Zeroizing::new(given.to_vec()))),
+        CredentialKind::Bytes => bytes(text).map(Value::Bytes),
+        CredentialKind::Url => whole_url(text),
+        CredentialKind::Headers => headers(text),
+        CredentialKind::PrivateKey => private_key(text),
+        CredentialKind::Aws => {
+            document(text, &[("access_key_id", "access-key-id")], &["secret_access_key"], &["session_token"])
+        }
+        CredentialKind::GoogleServiceAccount => {
+            let public =
+                [("client_email", "client-email"), ("private_key_id", "private-key-id"), ("project_id", "project-id")];
+            document(text, &public, &["private_key"], &[])
+        }
+        CredentialKind::TlsIdentity => tls_identity(text),
+    }
+}
+
+/// `whsec_…` and `base64:…`, `hex:…`, `utf8:…`; without a prefix 32 or more hexadecimal digits, else base64.
+fn bytes(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let text = text.trim();
+    let wrong = || {
+        let message =
+            "The value is neither base64 nor hexadecimal. Write `utf8:` before it if its characters are the key.";
+        SecretError::new("secret-not-bytes", message)
+    };
+    let looks_hex =
+        text.len() >= 32 && text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let read = if let Some(rest) = text.strip_prefix("whsec_").or_else(|| text.strip_prefix("base64:")) {
+        base64(rest)
+    } else if let Some(rest) = text.strip_prefix("hex:") {
+        hex::decode(rest).ok()
+    } else if let Some(rest) = text.strip_prefix("utf8:") {
+        Some(rest.as_bytes().to_vec())
+    } else if looks_hex {
+        hex::decode(text).ok()
+    } else {
+        base64(text)
+    };
+    read.filter(|bytes| !bytes.is_empty()).map(Zeroizing::new).ok_or_else(wrong)
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text).or_else(|_| BASE64URL.decode(text)).ok()
+}
+
+fn whole_url(text: &str) -> Result<Value, SecretError> {
+    let url = url::Url::parse(text.trim())
+        .map_err(|error| SecretError::new("secret-not-url", format!("The value is not a URL: {error}.")))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+        return Err(SecretError::new(
+            "secret-not-url",
+            "The URL must begin with https:// and hold no user name or password.",
+        ));
+    }
+    let origin = url.origin();
+    Ok(Value::Url(Zeroizing::new(url.into()), origin))
+}
+
+fn headers(text: &str) -> Result<Value, SecretError> {
+    let wrong = |message: String| SecretError::new("secret-not-headers", message);
+    let map: BTreeMap<String, Zeroizing<String>> = serde_json::from_str::<BTreeMap<String, String>>(text)
+        .map_err(|_| wrong("The value is not a JSON object of header names and texts.".to_owned()))?
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), Zeroizing::new(value)))
+        .collect();
+    for (name, value) in &map {
+        let name = crate::egress::header_name(name).map_err(|failure| wrong(failure.message))?;
+        crate::egress::check_header_value(&name, value.as_bytes()).map_err(|failure| wrong(failure.message))?;
+    }
+    Ok(Value::Headers(map))
+}
+
+/// An Ed25519 key: its seed (32 bytes) or seed and public key (64), in base64, hex or `whsk_…`, or PKCS#8 in PEM. Other
+/// keys in PEM are kept as they are.
+fn private_key(text: &str) -> Result<Value, SecretError> {
+    let wrong = |message: &str| SecretError::new("secret-not-private-key", message);
+    if text.trim_start().starts_with("-----BEGIN") {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes())
+            .map_err(|_| wrong("The PEM holds no PKCS#8 private key."))?;
+        let kept = Zeroizing::new(text.as_bytes().to_vec());
+        return Ok(match Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()) {
+            Ok(pair) => Value::Ed25519(kept, Box::new(pair)),
+            Err(_) => Value::Bytes(kept),
+        });
+    }
+    let given = bytes(text.trim().strip_prefix("whsk_").unwrap_or(text))?;
+    let (seed, public) = given.split_at_checked(32).ok_or_else(|| wrong("An Ed25519 seed has 32 bytes."))?;
+    let pair = if public.is_empty() {
+        Ed25519KeyPair::from_seed_unchecked(seed)
+    } else {
+        Ed25519KeyPair::from_seed_and_public_key(seed, public)
+    };
+    let pair = pair.map_err(|_| wrong("The value is not an Ed25519 seed, or its public key is another one's."))?;
+    Ok(Value::Ed25519(Zeroizing::new(seed.to_vec()), Box::new(pair)))
+}
+
+/// A JSON document with public and hidden members. The last list may be absent.
+fn document(text: &str, public: &[(&str, &str)], hidden: &[&str], optional: &[&str]) -> Result<Value, SecretError> {
+    let wrong = |message: String| SecretError::new("secret-not-document", message);
+    let members: BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|_| wrong("The value is not a JSON object.".to_owned()))?;
+    let member = |name: &str| members.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    let mut kept = Vec::new();
+    for name in hidden {
+        kept.push(Zeroizing::new(member(name).ok_or_else(|| wrong(format!("The member `{name}` is missing.")))?));
+    }
+    kept.extend(optional.iter().filter_map(|name| member(name)).map(Zeroizing::new));
+    let mut attributes = BTreeMap::new();
+    for (name, attribute) in public {
+        attributes.extend(member(name).map(|value| ((*attribute).to_owned(), value)));
+    }
+    Ok(Value::Document { whole: Zeroizing::new(text.as_bytes().to_vec()), hidden: kept, attributes })
+}
+
+fn tls_identity(text: &str) -> Result<Value, SecretError> {
+    if !text.contains("-----BEGIN CERTIFICATE-----") || !text.contains("PRIVATE KEY-----") {
+        let message = "The value must hold a certificate and its private key, both in PEM.";
+        return Err(SecretError::new("secret-not-identity", message));
+    }
+    Ok(Value::Bytes(Zeroizing::new(text.as_bytes().to_vec())))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::secret::{Secret, SecretError};
+    use railhead_model::manifest::{CredentialKind, CredentialUse};
+    use std::sync::Arc;
+
+    fn parse(kind: CredentialKind, given: &str) -> Result<Arc<Secret>, SecretError> {
+        Secret::parse("field", kind, CredentialUse::Place, &[], given.as_bytes())
+    }
+
+    fn code(kind: CredentialKind, given: &str) -> &'static str {
+        parse(kind, given).unwrap_err().code
+    }
+
+    #[test]
+    fn bytes_are_read_as_whsec_base64_hex_and_text() {
+        let key = b"0123456789abcdef\xff\xfe";
+        for given in [
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZv/+",
+            "MDEyMzQ1Njc4OWFiY2RlZv_-",
+            "base64:MDEyMzQ1Njc4OWFiY2RlZv/+",
+            "30313233343536373839616263646566fffe",
+            "hex:30313233343536373839616263646566FFFE",
+        ] {
+            assert_eq!(parse(CredentialKind::Bytes, given).unwrap().bytes(), key, "{given}");
+        }
+        assert_eq!(parse(CredentialKind::Bytes, "utf8:not base64!").unwrap().bytes(), b"not base64!");
+        assert_eq!(code(CredentialKind::Bytes, "not base64!"), "secret-not-bytes");
+        assert_eq!(code(CredentialKind::Bytes, "whsec_"), "secret-not-bytes");
+    }
+
+    #[test]
+    fn a_url_shows_its_origin_alone() {
+        let url = parse(CredentialKind::Url, "https://Hooks.Example.com/services/T0/B0/xyz").unwrap();
+        assert_eq!(url.attribute("origin").as_deref(), Some("https://hooks.example.com"));
+        assert_eq!(format!("{url:?}"), "Secret(field)");
+        for wrong in ["hooks.example.com", "ftp://x/y", "https://user:pw@x/"] {
+            assert_eq!(code(CredentialKind::Url, wrong), "secret-not-url", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn header_maps_hold_no_header_of_the_host_and_no_line_breaks() {
+        let map = parse(CredentialKind::Headers, r#"{"X-Key": "k", "x-b": "v"}"#).unwrap();
+        assert_eq!(map.attribute("names").as_deref(), Some("x-b\nx-key"));
+        assert_eq!(map.header("X-KEY"), Some("k"));
+        for wrong in [r#"{"Host": "x"}"#, r#"{"x-a": "b\r\nc: d"}"#, r#"{"x a": "b"}"#, r#"{"x": 1}"#, "[]"] {
+            assert_eq!(code(CredentialKind::Headers, wrong), "secret-not-headers", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ed25519_keys_show_their_public_key() {
+        // RFC 8032, section 7.1, test 1
+        let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+        let public = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+        let key = parse(CredentialKind::PrivateKey, seed).unwrap();
+        assert_eq!(key.attribute("public-key").as_deref(), Some(public));
+        assert!(key.ed25519().is_some());
+        assert_eq!(code(CredentialKind::PrivateKey, "aGVsbG8="), "secret-not-private-key");
+        let other = format!("{seed}{}", "00".repeat(32));
+        assert_eq!(code(CredentialKind::PrivateKey, &other), "secret-not-private-key");
+    }
+
+    #[test]
+    fn documents_show_their_public_members() {
+        let aws = r#"{"access_key_id": "AKIA1", "secret_access_key": "s3cr3ts3cr3t"}"#;
+        let aws = parse(CredentialKind::Aws, aws).unwrap();
+        assert_eq!(aws.attribute("access-key-id").as_deref(), Some("AKIA1"));
+        assert_eq!(aws.attribute("secret-access-key"), None);
+        assert_eq!(code(CredentialKind::Aws, r#"{"access_key_id": "AKIA1"}"#), "secret-not-document");
+        assert_eq!(code(CredentialKind::Text, ""), "secret-empty");
+    }
+}

@@ -1,0 +1,313 @@
+//! The sessions of all destinations: who has one, who waits, who goes.
+
+use crate::adapter::Cache;
+use crate::call::{Ended, Running};
+use crate::session::{Place, Session, Surroundings};
+use crate::target::{Edition, Scope, Target};
+use railhead_model::{Outcome, Reason};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A session that nobody uses goes after so long.
+const IDLE_MS: u64 = 30_000;
+/// A tenant holds at most one in so many places of the pool.
+const TENANT_SHARE: u32 = 10;
+
+/// All sessions of the host.
+pub(crate) struct Sessions {
+    around: Surroundings,
+    slots: Mutex<HashMap<i64, Arc<Slot>>>,
+    places: usize,
+    instances: Arc<Semaphore>,
+    tenants: Mutex<HashMap<i64, Arc<Semaphore>>>,
+    per_tenant: usize,
+    opened: AtomicU64,
+}
+
+/// One edition of a destination.
+pub(crate) struct Slot {
+    edition: Edition,
+    scope: Arc<Scope>,
+    cache: Arc<Cache>,
+    /// As many as it may have sessions.
+    turns: Arc<Semaphore>,
+    max: u32,
+    /// Its last call ran into the deadline: one session at a time until a call succeeds.
+    suspect: AtomicBool,
+    used_ms: AtomicU64,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    sessions: Vec<Session>,
+    /// No session comes back any more.
+    retired: bool,
+}
+
+/// A session in use, and the right to use it.
+pub(crate) struct Held {
+    pub(crate) session: Session,
+    slot: Arc<Slot>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Sessions {
+    pub(crate) fn new(around: Surroundings, places: u32) -> Self {
+        let per_tenant = usize::try_from((places / TENANT_SHARE).max(1)).unwrap_or(1);
+        let places = usize::try_from(places).unwrap_or(1);
+        let instances = Arc::new(Semaphore::new(places));
+        Self {
+            around,
+            slots: Mutex::default(),
+            places,
+            instances,
+            tenants: Mutex::default(),
+            per_tenant,
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    /// A session for a call: an idle one of this edition, or a new one once there is room.
+    ///
+    /// # Errors
+    /// How the call ended without one.
+    pub(crate) async fn hold(&self, target: &Target, running: &Arc<Running>) -> Result<Held, Ended> {
+        let slot = self.slot(target)?;
+        let turns = if slot.suspect.load(Ordering::Relaxed) { slot.max } else { 1 };
+        // Half of the time at most: a call that begins with no time left is worse than none.
+        let wait = Duration::from_millis(u64::from(running.left_ms()) / 2);
+        let turn = tokio::time::timeout(wait, slot.turns.clone().acquire_many_owned(turns));
+        let Ok(Ok(turn)) = turn.await else { return Err(busy()) };
+        slot.used_ms.store(self.now(), Ordering::Relaxed);
+        let idle = slot.idle().sessions.pop();
+        let session = match idle {
+            Some(session) => session,
+            None => {
+                let place = self.place(slot.scope.tenant, running).await?;
+                let session = Session::open(&self.around, &slot.scope, &slot.cache, place, running).await?;
+                self.opened.fetch_add(1, Ordering::Relaxed);
+                session
+            }
+        };
+        Ok(Held { session, slot, _turn: turn })
+    }
+
+    /// A session of its own for one preview: it never sends, so it must not become anybody's real one.
+    ///
+    /// # Errors
+    /// How the call ended without one.
+    pub(crate) async fn apart(&self, target: &Target, running: &Arc<Running>) -> Result<Session, Ended> {
+        let scope = Arc::new(Scope::of(target).map_err(misconfigured)?);
+        let place = self.place(scope.tenant, running).await?;
+        Session::open(&self.around, &scope, &Arc::default(), place, running).await
+    }
+
+    /// Takes a session back after a call that ended like this.
+    pub(crate) async fn give_back(&self, held: Held, ended: &Ended) {
+        let Held { session, slot, _turn } = held;
+        match ended {
+            Ended::Returned => {
+                slot.suspect.store(false, Ordering::Relaxed);
+                slot.used_ms.store(self.now(), Ordering::Relaxed);
+                if let Some(session) = slot.put(session) {
+                    session.close().await;
+                }
+            }
+            Ended::Broken(reason) => {
+                if reason.code == "deadline" {
+                    slot.suspect.store(true, Ordering::Relaxed);
+                }
+                // Nothing of it can be trusted to run again.
+                drop(session);
+            }
+            Ended::Failed(_) | Ended::NotRun(_) | Ended::Cut(_) => session.close().await,
+        }
+    }
+
+    /// How many sessions were opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many sessions there are: in use and idle.
+    pub(crate) fn live(&self) -> usize {
+        self.places.saturating_sub(self.instances.available_permits())
+    }
+
+    /// Forgets a destination; what runs ends its call and does not come back. The sessions are for the caller to close.
+    pub(crate) fn retire(&self, destination: i64) -> Vec<Session> {
+        let slot = self.slots().remove(&destination);
+        slot.map(|slot| slot.retire()).unwrap_or_default()
+    }
+
+    /// Ends what was idle for too long, and lets the others send their heartbeats. Called every second or so.
+    pub(crate) async fn sweep(&self) {
+        let now = self.now();
+        let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
+        for slot in slots {
+            for session in slot.expired(now) {
+                session.close().await;
+            }
+            self.heartbeats(&slot, now).await;
+        }
+        self.slots().retain(|_, slot| !slot.is_unused(now));
+        let all = self.per_tenant;
+        self.tenants().retain(|_, share| share.available_permits() < all || Arc::strong_count(share) > 1);
+    }
+
+    async fn heartbeats(&self, slot: &Arc<Slot>, now: u64) {
+        while let Ok(_turn) = slot.turns.clone().try_acquire_owned() {
+            let Some(mut session) = slot.wants_idle(now) else { return };
+            // One that fails here is dropped: there is nothing left to close.
+            if session.idle(self.around.clock.as_ref()).await
+                && let Some(session) = slot.put(session)
+            {
+                session.close().await;
+            }
+        }
+    }
+
+    fn slot(&self, target: &Target) -> Result<Arc<Slot>, Ended> {
+        let known = self.slots().get(&target.destination).cloned();
+        if let Some(slot) = &known
+            && slot.edition.is_of(target)
+        {
+            return Ok(slot.clone());
+        }
+        let scope = Arc::new(Scope::of(target).map_err(misconfigured)?);
+        let slot = Arc::new(Slot::new(Edition::of(target), scope, self.now()));
+        if known.is_some_and(|known| known.edition.revision > target.revision) {
+            // A call that was on its way when its destination changed: it must not bring the old edition back.
+            slot.retire();
+            return Ok(slot);
+        }
+        let old = self.slots().insert(target.destination, slot.clone());
+        if let Some(old) = old {
+            close_all(old.retire());
+        }
+        Ok(slot)
+    }
+
+    /// Room for one more session of a tenant. Where there is none, the session that was idle longest makes it.
+    async fn place(&self, tenant: i64, running: &Running) -> Result<Place, Ended> {
+        let wait = Duration::from_millis(u64::from(running.left_ms()) / 2);
+        let share = self.tenants().entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(self.per_tenant))).clone();
+        if share.available_permits() == 0 {
+            self.make_room(Some(tenant));
+        }
+        let both = async {
+            let of_tenant = share.acquire_owned().await?;
+            if self.instances.available_permits() == 0 {
+                self.make_room(None);
+            }
+            let instance = self.instances.clone().acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>(Place { _instance: instance, _tenant: of_tenant })
+        };
+        match tokio::time::timeout(wait, both).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy()),
+        }
+    }
+
+    fn make_room(&self, tenant: Option<i64>) {
+        let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
+        let of_tenant = slots.iter().filter(|slot| tenant.is_none_or(|tenant| slot.scope.tenant == tenant));
+        let oldest = of_tenant.filter_map(|slot| Some((slot.oldest_ms()?, slot))).min_by_key(|(used_ms, _)| *used_ms);
+        if let Some((_, slot)) = oldest {
+            close_all(slot.take_oldest());
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.around.clock.monotonic_ms()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<i64, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<i64, Arc<Semaphore>>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn new(edition: Edition, scope: Arc<Scope>, now: u64) -> Self {
+        let max = scope.connector.manifest.max_sessions.clamp(1, 64);
+        Self {
+            edition,
+            scope,
+            cache: Arc::default(),
+            turns: Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(1))),
+            max,
+            suspect: AtomicBool::new(false),
+            used_ms: AtomicU64::new(now),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Keeps a session for the next call; gives it back if none comes.
+    fn put(&self, session: Session) -> Option<Session> {
+        let mut idle = self.idle();
+        if idle.retired {
+            return Some(session);
+        }
+        idle.sessions.push(session);
+        None
+    }
+
+    fn retire(&self) -> Vec<Session> {
+        let mut idle = self.idle();
+        idle.retired = true;
+        std::mem::take(&mut idle.sessions)
+    }
+
+    fn expired(&self, now: u64) -> Vec<Session> {
+        let old = |session: &mut Session| now.saturating_sub(session.used_ms) >= IDLE_MS;
+        self.idle().sessions.extract_if(.., old).collect()
+    }
+
+    fn wants_idle(&self, now: u64) -> Option<Session> {
+        self.idle().sessions.extract_if(.., |session| session.idle_at_ms.is_some_and(|at| at <= now)).next()
+    }
+
+    fn oldest_ms(&self) -> Option<u64> {
+        self.idle().sessions.iter().map(|session| session.used_ms).min()
+    }
+
+    fn take_oldest(&self) -> Vec<Session> {
+        let mut idle = self.idle();
+        let oldest = idle.sessions.iter().map(|session| session.used_ms).min();
+        let session = idle.sessions.extract_if(.., |session| Some(session.used_ms) == oldest).next();
+        session.into_iter().collect()
+    }
+
+    fn is_unused(&self, now: u64) -> bool {
+        let free = self.turns.available_permits() == usize::try_from(self.max).unwrap_or(1);
+        free && self.idle().sessions.is_empty() && now.saturating_sub(self.used_ms.load(Ordering::Relaxed)) >= IDLE_MS
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes sessions beside whatever runs now.
+fn close_all(sessions: Vec<Session>) {
+    for session in sessions {
+        tokio::spawn(session.close());
+    }
+}
+
+fn busy() -> Ended {
+    let message = "The host had no session free for this destination in time.";
+    Ended::NotRun(Outcome::Untried(Reason::new("sandbox-busy", message)))
+}
+
+fn misconfigured(reason: Reason) -> Ended {
+    Ended::NotRun(Outcome::Misconfigured(reason))
+}

@@ -1,0 +1,7 @@
+//! Real components in the real sandbox, against a receiver on the loopback.
+
+mod limits;
+mod loading;
+mod sessions;
+mod support;
+mod webhook;

@@ -1,0 +1,213 @@
+//! Accept: events and their work in one commit.
+
+mod plan;
+
+use crate::connect::{PostgresStore, commit};
+use crate::error::{NO_PARTITION, committing, undone};
+use crate::rows::get;
+use async_trait::async_trait;
+use plan::{Plan, Why};
+use railhead_model::{EventUid, Route};
+use railhead_store::accept::{Accept, Accepted, FirstEvent, NewEvent};
+use railhead_store::StoreError;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// One statement: it commits by itself where no lane and no midnight needs more.
+///
+/// The tenant's row is locked FOR SHARE: a write of its configuration (which may delete the destination that an event
+/// goes to) waits for this commit, or is seen by it. `IS TRUE` keeps the last test a hashed lookup: as a plain `IN` it
+/// would become a join, whose plan follows the statistics.
+const ACCEPT: &str = "
+WITH x AS MATERIALIZED (
+    SELECT u.* FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+            $8::bigint[], $9::bytea[], $10::smallint[], $11::bytea[], $12::bytea[], $13::int[], $14::uuid[], $15::uuid[])
+        AS u(uid, tenant, gen, idh, digest, id, type, at, route, origin, head, payload, payload_bytes, low, high)
+    CROSS JOIN LATERAL (SELECT 1 FROM tenant t WHERE t.no = u.tenant AND t.gen = u.gen FOR SHARE) t
+    LEFT JOIN LATERAL (
+        SELECT p.uid FROM event p WHERE p.idh = u.idh AND p.uid >= u.low AND p.uid < u.high LIMIT 1
+    ) before ON true
+    WHERE before.uid IS NULL),
+n AS (
+    INSERT INTO event (uid, tenant, idh, digest, id, type, at, route, origin, head, payload, payload_bytes)
+    SELECT uid, tenant, idh, digest, id, type, at, route, origin, head, payload, payload_bytes FROM x
+    ON CONFLICT DO NOTHING RETURNING uid),
+w AS (
+    INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at)
+    SELECT m.event, m.destination, 0, m.tenant, m.due, m.lane, m.seq, m.origin, m.due
+    FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], $21::bigint[], $22::smallint[])
+        AS m(event, destination, tenant, due, lane, seq, origin)
+    WHERE (m.event IN (SELECT n.uid FROM n)) IS TRUE
+    ON CONFLICT DO NOTHING),
+f AS (
+    INSERT INTO fanout (event, tenant, after, lanes)
+    SELECT m.event, m.tenant, 0, m.lanes FROM unnest($23::uuid[], $24::bigint[], $25::bytea[]) AS m(event, tenant, lanes)
+    WHERE (m.event IN (SELECT n.uid FROM n)) IS TRUE
+    ON CONFLICT DO NOTHING)
+SELECT uid FROM n";
+
+/// What became of events that the statement did not insert.
+const WHY: &str = "
+SELECT u.uid AS asked, own.uid IS NOT NULL AS stored, first.uid, first.id, first.digest, first.route,
+    t.gen = u.gen AS current
+FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[])
+    AS u(uid, tenant, idh, low, high, gen)
+LEFT JOIN LATERAL (SELECT e.uid FROM event e WHERE e.uid = u.uid LIMIT 1) own ON true
+LEFT JOIN LATERAL (
+    SELECT e.uid, e.id, e.digest, e.route FROM event e
+    WHERE e.idh = u.idh AND e.uid >= u.low AND e.uid < u.high ORDER BY e.uid DESC LIMIT 1
+) first ON true
+LEFT JOIN LATERAL (SELECT t.gen FROM tenant t WHERE t.no = u.tenant LIMIT 1) t ON true";
+
+/// Tenants first, as a write of configuration does, then the destinations in the order of their numbers.
+const RESERVE: &str = "
+WITH t AS MATERIALIZED (
+    SELECT 1 FROM unnest($1::bigint[]) AS u(no)
+    CROSS JOIN LATERAL (SELECT 1 FROM tenant t WHERE t.no = u.no FOR SHARE) t)
+INSERT INTO ordered (destination, seq)
+SELECT r.destination, r.n FROM unnest($2::bigint[], $3::bigint[]) AS r(destination, n)
+WHERE (SELECT count(*) FROM t) >= 0
+ON CONFLICT (destination) DO UPDATE SET seq = ordered.seq + EXCLUDED.seq
+RETURNING destination, seq";
+
+#[async_trait]
+impl Accept for PostgresStore {
+    async fn accept(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = Plan::new(batch);
+        let stored = match self.store(&plan).await {
+            Err(StoreError::NotFound(NO_PARTITION)) => {
+                self.ensure_days(plan.days()).await?;
+                self.store(&plan).await?
+            }
+            other => other?,
+        };
+        // The batch is durable by now: a failure from here on must not read as "nothing was stored".
+        let why = self.why(&plan, &stored).await.map_err(|error| StoreError::Unknown(error.to_string()))?;
+        Ok(plan.answers(&stored, &why))
+    }
+}
+
+impl PostgresStore {
+    async fn store(&self, plan: &Plan<'_>) -> Result<BTreeSet<EventUid>, StoreError> {
+        let (locks, lanes) = (plan.midnight_locks(), plan.lane_counts());
+        if locks.is_empty() && lanes.is_empty() {
+            let rows = insert(&mut *self.engine().await?, plan, &BTreeMap::new()).await.map_err(committing)?;
+            return uids(&rows);
+        }
+        let mut transaction = self.engine_begin().await?;
+        if !locks.is_empty() {
+            sqlx::query("SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS u(k)")
+                .bind(locks)
+                .execute(&mut *transaction)
+                .await
+                .map_err(undone)?;
+        }
+        let last = reserve(&mut transaction, plan, &lanes).await?;
+        let rows = insert(&mut transaction, plan, &last).await.map_err(undone)?;
+        let stored = uids(&rows)?;
+        commit(transaction).await?;
+        Ok(stored)
+    }
+
+    async fn why(&self, plan: &Plan<'_>, stored: &BTreeSet<EventUid>) -> Result<BTreeMap<EventUid, Why>, StoreError> {
+        let open: Vec<_> = plan.firsts().filter(|event| !stored.contains(&event.uid)).collect();
+        if open.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows = sqlx::query(WHY)
+            .bind(open.iter().map(|e| e.uid.0).collect::<Vec<_>>())
+            .bind(open.iter().map(|e| e.tenant.0).collect::<Vec<_>>())
+            .bind(open.iter().map(|e| e.idh.map(Uuid::from_bytes)).collect::<Vec<_>>())
+            .bind(open.iter().map(|e| plan::low(e)).collect::<Vec<_>>())
+            .bind(open.iter().map(|e| plan::high(e)).collect::<Vec<_>>())
+            .bind(open.iter().map(|e| e.generation).collect::<Vec<_>>())
+            .fetch_all(&mut *self.engine().await?)
+            .await
+            .map_err(undone)?;
+        rows.iter().map(|row| Ok((EventUid(get(row, "asked")?), why_of(row)?))).collect()
+    }
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    last: &BTreeMap<i64, i64>,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    let (events, work, fanout) = (plan.event_columns(), plan.work_columns(last), plan.fanout_columns());
+    sqlx::query(ACCEPT)
+        .bind(events.uid)
+        .bind(events.tenant)
+        .bind(events.generation)
+        .bind(events.idh)
+        .bind(events.digest)
+        .bind(events.id)
+        .bind(events.event_type)
+        .bind(events.at)
+        .bind(events.route)
+        .bind(events.origin)
+        .bind(events.head)
+        .bind(events.payload)
+        .bind(events.payload_bytes)
+        .bind(events.low)
+        .bind(events.before)
+        .bind(work.event)
+        .bind(work.destination)
+        .bind(work.tenant)
+        .bind(work.due)
+        .bind(work.lane)
+        .bind(work.seq)
+        .bind(work.origin)
+        .bind(fanout.event)
+        .bind(fanout.tenant)
+        .bind(fanout.lanes)
+        .fetch_all(connection)
+        .await
+}
+
+/// The last seq of each destination after so many were taken from it; the row stays locked until the commit, so that
+/// seq order is commit order. An event that is not stored after all leaves a gap.
+async fn reserve(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    lanes: &BTreeMap<i64, i64>,
+) -> Result<BTreeMap<i64, i64>, StoreError> {
+    if lanes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = sqlx::query(RESERVE)
+        .bind(plan.tenants())
+        .bind(lanes.keys().copied().collect::<Vec<_>>())
+        .bind(lanes.values().copied().collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await
+        .map_err(undone)?;
+    rows.iter().map(|row| Ok((get(row, "destination")?, get(row, "seq")?))).collect()
+}
+
+fn uids(rows: &[PgRow]) -> Result<BTreeSet<EventUid>, StoreError> {
+    rows.iter().map(|row| get(row, "uid").map(EventUid)).collect()
+}
+
+fn why_of(row: &PgRow) -> Result<Why, StoreError> {
+    if get(row, "stored")? {
+        return Ok(Why::Stored);
+    }
+    match get::<Option<bool>>(row, "current")? {
+        None => return Ok(Why::NoTenant),
+        Some(false) => return Ok(Why::Stale),
+        Some(true) => {}
+    }
+    let Some(uid) = get::<Option<Uuid>>(row, "uid")? else { return Ok(Why::Stale) };
+    let route = Route::decode(row.try_get("route").map_err(undone)?).map_err(|e| StoreError::Damaged(e.to_string()))?;
+    Ok(Why::Duplicate(FirstEvent {
+        uid: EventUid(uid),
+        id: get(row, "id")?,
+        digest: get::<Uuid>(row, "digest")?.into_bytes(),
+        deliveries: u32::try_from(route.matched().count()).unwrap_or(u32::MAX),
+    }))
+}

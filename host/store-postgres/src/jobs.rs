@@ -1,0 +1,46 @@
+//! Durable jobs: each step is one transaction that holds its job's row.
+
+mod expiry;
+mod fanout;
+mod replay;
+
+use crate::connect::PostgresStore;
+use async_trait::async_trait;
+use railhead_model::{JobId, TenantNo, Timestamp};
+use railhead_store::StoreError;
+use railhead_store::jobs::{Jobs, NewReplay, Replay, Stepped};
+
+#[async_trait]
+impl Jobs for PostgresStore {
+    async fn start_replay(&self, replay: &NewReplay) -> Result<(), StoreError> {
+        replay::start(self, replay).await
+    }
+
+    async fn replay(&self, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError> {
+        replay::one(self, tenant, id).await
+    }
+
+    async fn replays(&self, tenant: TenantNo, before: Option<JobId>, limit: u32) -> Result<Vec<Replay>, StoreError> {
+        replay::list(self, tenant, before, limit).await
+    }
+
+    async fn cancel_replay(&self, tenant: TenantNo, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        replay::cancel(self, tenant, id, now).await
+    }
+
+    async fn step_replay(&self, now: Timestamp) -> Result<Stepped, StoreError> {
+        replay::step(self, now).await
+    }
+
+    async fn step_fanout(&self, now: Timestamp) -> Result<Stepped, StoreError> {
+        fanout::step(self, now).await
+    }
+
+    async fn step_expiry(&self, before: Timestamp, now: Timestamp) -> Result<Stepped, StoreError> {
+        expiry::step(self, before, now).await
+    }
+
+    async fn step_retention(&self, before: Timestamp) -> Result<Stepped, StoreError> {
+        expiry::retention(self, before).await
+    }
+}

@@ -1,0 +1,167 @@
+//! Day partitions: made ahead, dropped whole.
+
+use crate::connect::{PostgresStore, commit};
+use crate::error::undone;
+use railhead_model::time::DAY_MS;
+use railhead_model::{EventUid, Timestamp};
+use railhead_store::StoreError;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+/// Tables that are partitioned by the event's UTC day. `event` comes last: a day that has it has all.
+pub const TABLES: [&str; 4] = ["transcript", "attempt", "delivery", "event"];
+
+/// Days that are made ahead of today.
+const AHEAD: i32 = 3;
+
+/// Held while partitions are made or dropped.
+const LOCK: i64 = 0x7261_696c_6461_7973;
+
+impl PostgresStore {
+    /// Makes the partitions of yesterday, today and the next three days, where they are missing. Call it at start and
+    /// every few hours. Any host may; they wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if a lock was not had within a second: try again.
+    pub async fn ensure_partitions(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.ensure_days((now.day() - 1..=now.day() + AHEAD).collect()).await
+    }
+
+    /// Makes the partitions of these UTC days.
+    pub(crate) async fn ensure_days(&self, mut days: Vec<i32>) -> Result<(), StoreError> {
+        days.sort_unstable();
+        days.dedup();
+        for day in days {
+            if !day_exists(&mut *self.desk().await?, day).await? {
+                self.make_day(day).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_day(&self, day: i32) -> Result<(), StoreError> {
+        let mut transaction = self.desk_begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await.map_err(undone)?;
+        sqlx::raw_sql("SET LOCAL lock_timeout = '1s'").execute(&mut *transaction).await.map_err(undone)?;
+        if day_exists(&mut transaction, day).await? {
+            return Ok(()); // another host made it while this one waited
+        }
+        for table in TABLES {
+            let sql = make_sql(table, day);
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.map_err(undone)?;
+        }
+        commit(transaction).await
+    }
+
+    /// The oldest UTC day that still has a partition.
+    pub(crate) async fn oldest_day(&self) -> Result<Option<i32>, StoreError> {
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT c.relname::text FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^event_[0-9]{8}$' \
+             AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'event'::regclass)",
+        )
+        .fetch_all(&mut *self.desk().await?)
+        .await
+        .map_err(undone)?;
+        Ok(names.iter().filter_map(|name| day_of(name)).min())
+    }
+
+    /// Detaches and drops a day's partitions. What a crash left half done is finished.
+    pub(crate) async fn drop_day(&self, day: i32) -> Result<(), StoreError> {
+        let mut connection = PgConnection::connect_with(self.plain_options())
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await.map_err(undone)?;
+        sqlx::raw_sql("SET lock_timeout = '1s'").execute(&mut connection).await.map_err(undone)?;
+        for table in TABLES {
+            drop_leaf(&mut connection, table, day).await?;
+        }
+        connection.close().await.map_err(undone)
+    }
+}
+
+/// The smallest uid of a UTC day: bound of its partitions.
+pub fn day_start(day: i32) -> Uuid {
+    uid_bound(Timestamp(i64::from(day) * DAY_MS)).0
+}
+
+/// No uid of `at` or later is smaller.
+pub fn uid_bound(at: Timestamp) -> EventUid {
+    let ms = u128::try_from(at.0).unwrap_or(0) & 0xffff_ffff_ffff;
+    EventUid(Uuid::from_u128(ms << 80))
+}
+
+async fn day_exists(connection: &mut PgConnection, day: i32) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(leaf("event", day))
+        .fetch_one(connection)
+        .await
+        .map_err(undone)
+}
+
+async fn drop_leaf(connection: &mut PgConnection, table: &str, day: i32) -> Result<(), StoreError> {
+    let name = leaf(table, day);
+    let pending: Option<bool> = sqlx::query_scalar(
+        "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhparent = to_regclass($2)",
+    )
+    .bind(&name)
+    .bind(table)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(undone)?;
+    let how = match pending {
+        Some(false) => "CONCURRENTLY",
+        Some(true) => "FINALIZE",
+        None => "",
+    };
+    if !how.is_empty() {
+        let sql = format!("ALTER TABLE {table} DETACH PARTITION {name} {how}");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(undone)?;
+    }
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE IF EXISTS {name}"))).execute(connection).await.map_err(undone)?;
+    Ok(())
+}
+
+/// ATTACH takes only a light lock on its table, unlike CREATE … PARTITION OF; it adopts the indexes that LIKE made.
+fn make_sql(table: &str, day: i32) -> String {
+    let name = leaf(table, day);
+    let unique = if table == "event" {
+        format!("CREATE UNIQUE INDEX {name}_idh ON {name} (idh) WHERE idh IS NOT NULL;")
+    } else {
+        String::new()
+    };
+    format!(
+        "CREATE TABLE {name} (LIKE {table} INCLUDING ALL); {unique}
+         ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{}') TO ('{}');",
+        day_start(day),
+        day_start(day + 1),
+    )
+}
+
+/// `event_20261123`.
+fn leaf(table: &str, day: i32) -> String {
+    let start = Timestamp(i64::from(day) * DAY_MS).to_string();
+    let digits: String = start.chars().take(10).filter(char::is_ascii_digit).collect();
+    format!("{table}_{digits}")
+}
+
+fn day_of(leaf: &str) -> Option<i32> {
+    let digits = leaf.rsplit('_').next()?;
+    let (year, rest) = digits.split_at_checked(4)?;
+    let (month, day) = rest.split_at_checked(2)?;
+    Timestamp::parse(&format!("{year}-{month}-{day}T00:00:00Z")).ok().map(Timestamp::day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_names_its_day_and_holds_its_uids() {
+        let at = Timestamp(1_700_000_000_042);
+        assert_eq!(leaf("event", at.day()), "event_20231114");
+        assert_eq!(day_of("event_20231114"), Some(at.day()));
+        let uid = EventUid::new(at, [0; 10]).0;
+        assert!(day_start(at.day()) <= uid && uid < day_start(at.day() + 1));
+        assert!(uid_bound(at).0 <= uid && uid < uid_bound(at.plus_ms(1)).0);
+    }
+}

@@ -1,0 +1,126 @@
+//! Accept, with concurrent writers.
+
+use crate::fixture::{Fixture, NOON};
+use railhead_model::time::DAY_MS;
+use railhead_model::{Ordering, TenantNo, Timestamp};
+use railhead_store::{Accept, Accepted, FirstEvent, Jobs, NewEvent, RefillAsk, WorkStore};
+
+#[tokio::test]
+async fn each_event_gets_its_own_answer() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let first = f.named(NOON, 1, &[to]);
+    let repeated = f.named(NOON, 1, &[to]);
+    let stale = NewEvent { generation: f.tenant.generation - 1, ..f.event(NOON, &[to]) };
+    let lost = NewEvent { tenant: TenantNo(99), ..f.event(NOON, &[to]) };
+    let plain = f.event(NOON, &[to]);
+    let batch = [first.clone(), repeated.clone(), stale, lost, plain];
+    let duplicate = Accepted::Duplicate(FirstEvent {
+        uid: first.uid,
+        id: first.id.clone(),
+        digest: first.digest,
+        deliveries: 1,
+    });
+    let expected = vec![Accepted::Stored, duplicate.clone(), Accepted::Stale, Accepted::NoTenant, Accepted::Stored];
+    assert_eq!(f.store.accept(&batch).await, Ok(expected.clone()));
+    assert_eq!(f.store.accept(&batch).await, Ok(expected), "sent again after an unknown outcome");
+    assert_eq!(f.store.accept(&[repeated]).await, Ok(vec![duplicate]));
+    assert_eq!(f.waiting(to).await, 2);
+}
+
+#[tokio::test]
+async fn a_vendor_id_counts_on_its_day_and_the_next() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let first = f.named(NOON, 1, &[]);
+    let next_day = f.named(NOON.plus_ms(DAY_MS), 1, &[]);
+    let later = f.named(NOON.plus_ms(2 * DAY_MS), 1, &[]);
+    assert_eq!(f.store.accept(&[first.clone()]).await, Ok(vec![Accepted::Stored]));
+    assert!(matches!(&f.store.accept(&[next_day]).await.expect("an answer")[0], Accepted::Duplicate(d) if d.uid == first.uid));
+    assert_eq!(f.store.accept(&[later]).await, Ok(vec![Accepted::Stored]));
+}
+
+#[tokio::test]
+async fn of_hosts_that_accept_one_id_at_midnight_one_wins() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let midnight = Timestamp(NOON.0 + DAY_MS / 2);
+    let mut calls = Vec::new();
+    for round in 0..20 {
+        let before = f.named(midnight.plus_ms(-3), round, &[]);
+        let after = f.named(midnight.plus_ms(3), round, &[]);
+        for event in [before, after] {
+            let store = f.store.clone();
+            calls.push(tokio::spawn(async move { store.accept(&[event]).await.expect("an answer") }));
+        }
+    }
+    let mut stored = 0;
+    for call in calls {
+        stored += usize::from(call.await.expect("a call") == [Accepted::Stored]);
+    }
+    assert_eq!(stored, 20);
+}
+
+#[tokio::test]
+async fn concurrent_batches_with_the_same_ids_neither_deadlock_nor_store_twice() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let mut calls = Vec::new();
+    for host in 0..6_u8 {
+        let mut batch: Vec<_> = (0..40).map(|id| f.named(NOON, id, &[to])).collect();
+        if host % 2 == 0 {
+            batch.reverse();
+        }
+        let store = f.store.clone();
+        calls.push(tokio::spawn(async move { store.accept(&batch).await.expect("answers") }));
+    }
+    let mut stored = 0;
+    for call in calls {
+        stored += call.await.expect("a call").iter().filter(|answer| **answer == Accepted::Stored).count();
+    }
+    assert_eq!(stored, 40);
+    assert_eq!(f.waiting(to).await, 40);
+}
+
+#[tokio::test]
+async fn lanes_get_their_places_in_commit_order() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("ordered", Ordering::Destination).await;
+    let mut calls = Vec::new();
+    for _ in 0..8 {
+        let mut batch: Vec<_> = (0..10).map(|_| f.event(NOON, &[to])).collect();
+        batch.iter_mut().for_each(|event| event.lanes = vec![(to, [5; 16])]);
+        batch.reverse();
+        let store = f.store.clone();
+        calls.push(tokio::spawn(async move { (store.accept(&batch).await.expect("answers"), batch) }));
+    }
+    let mut batches = Vec::new();
+    for call in calls {
+        batches.push(call.await.expect("a call").1);
+    }
+    let ask = RefillAsk { destination: to, ordered: true, after: None, limit: 100 };
+    let rows = f.store.refill(&[ask]).await.expect("rows").remove(0).rows;
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), (1..=80).collect::<Vec<_>>());
+    for batch in batches {
+        let own: Vec<_> = rows.iter().filter(|row| batch.iter().any(|e| e.uid == row.key.event)).collect();
+        assert_eq!(own.iter().map(|row| row.key.event).collect::<Vec<_>>(), batch.iter().map(|e| e.uid).collect::<Vec<_>>());
+        assert_eq!(own[9].seq - own[0].seq, 9, "one batch stays together");
+    }
+}
+
+#[tokio::test]
+async fn many_matches_become_a_fanout() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let mut to = Vec::new();
+    for i in 0..600 {
+        to.push(f.destination(&format!("d{i}"), Ordering::None).await);
+    }
+    let event = f.event(NOON, &to);
+    assert_eq!(f.store.accept(&[event]).await, Ok(vec![Accepted::Stored]));
+    assert_eq!(f.waiting(to[0]).await, 0);
+    let first = f.store.step_fanout(NOON).await.expect("a step");
+    assert_eq!((first.rows, first.destinations.len(), first.more), (500, 500, true));
+    let second = f.store.step_fanout(NOON).await.expect("a step");
+    assert_eq!((second.rows, second.more), (100, false));
+    assert_eq!(f.store.step_fanout(NOON).await.expect("a step").rows, 0);
+    let total: u32 = f.store.waiting(&to, 10).await.expect("a read").iter().map(|(_, n)| n).sum();
+    assert_eq!(total, 600);
+}

@@ -1,0 +1,15 @@
+//! The store on a real PostgreSQL server with its durable defaults, one for all tests here, a database for each.
+
+#![allow(clippy::print_stderr)] // a test that was skipped says so
+
+mod accept;
+mod fixture;
+mod history;
+mod jobs;
+mod lease;
+mod plans;
+mod record;
+mod schema;
+mod server;
+mod suite;
+mod work;

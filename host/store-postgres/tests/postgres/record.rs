@@ -1,0 +1,104 @@
+//! Record, and its fence.
+
+use crate::fixture::{Fixture, NOON, end, retry};
+use bytes::Bytes;
+use railhead_model::{DeliveryState, End, HostId, Ordering, OutcomeClass};
+use railhead_store::work::Command;
+use railhead_store::{History, Leases, Record, RecordAnswer, StoreError, WorkStore};
+use sqlx::Connection;
+
+#[tokio::test]
+async fn a_retry_and_an_end_leave_two_attempts() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (key, tenant) = (f.delivery(to).await, f.tenant.no);
+    let first = [retry(key, tenant, 0, 1)];
+    assert_eq!(f.store.record(f.host, &first).await, Ok(vec![RecordAnswer::Applied(1)]));
+    assert_eq!(f.store.record(f.host, &first).await, Ok(vec![RecordAnswer::Refused]), "sent again");
+    let waits = f.store.delivery(tenant, key).await.expect("a read").expect("the delivery");
+    assert_eq!((waits.state, waits.tries, waits.attempts), (DeliveryState::Retrying, 1, 1));
+    assert_eq!(waits.next_attempt_at, Some(NOON.plus_ms(60_000)));
+    let last = [end(key, tenant, 1, 2, End::Delivered)];
+    assert_eq!(f.store.record(f.host, &last).await, Ok(vec![RecordAnswer::Applied(2)]));
+    assert_eq!(f.store.record(f.host, &last).await, Ok(vec![RecordAnswer::Refused]), "sent again");
+    assert_eq!(f.waiting(to).await, 0);
+    let ended = f.store.delivery(tenant, key).await.expect("a read").expect("the delivery");
+    assert_eq!((ended.state, ended.tries, ended.code.as_str()), (DeliveryState::Delivered, 2, "http-200"));
+    let attempts = f.store.attempts(tenant, key).await.expect("attempts");
+    let classes: Vec<_> = attempts.iter().map(|row| (row.attempt.n, row.attempt.outcome)).collect();
+    assert_eq!(classes, [(1, OutcomeClass::Transient), (2, OutcomeClass::Delivered)]);
+    assert_eq!(attempts[0].transcript, Some(Bytes::from_static(b"sealed")));
+    assert_eq!(attempts[0].attempt.reason.message, "not\u{FFFD}now", "PostgreSQL cannot store NUL");
+}
+
+#[tokio::test]
+async fn what_changed_meanwhile_is_refused_but_its_attempt_is_kept() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (a, b, tenant) = (f.delivery(to).await, f.delivery(to).await, f.tenant.no);
+    f.store.command(a, Command::RetryNow, NOON).await.expect("a command");
+    f.store.command(b, Command::Cancel, NOON).await.expect("a command");
+    let batch = [end(a, tenant, 0, 1, End::Delivered), end(b, tenant, 0, 1, End::Delivered)];
+    assert_eq!(f.store.record(f.host, &batch).await, Ok(vec![RecordAnswer::Refused; 2]));
+    let a_now = f.store.delivery(tenant, a).await.expect("a read").expect("the delivery");
+    assert_eq!((a_now.state, a_now.tries), (DeliveryState::Retrying, 1));
+    let b_now = f.store.delivery(tenant, b).await.expect("a read").expect("the delivery");
+    assert_eq!((b_now.state, b_now.code.as_str()), (DeliveryState::Cancelled, "cancelled"));
+    for key in [a, b] {
+        assert_eq!(f.store.attempts(tenant, key).await.expect("attempts").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_fenced_host_writes_nothing() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (key, tenant) = (f.delivery(to).await, f.tenant.no);
+    let other = HostId::new(NOON, [2; 10]);
+    f.store.join(other, NOON).await.expect("a host");
+    expire(&f).await;
+    f.store.take_over(other, NOON).await.expect("a take-over");
+    let batch = [end(key, tenant, 0, 1, End::Delivered)];
+    assert_eq!(f.store.record(f.host, &batch).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.save_health(f.host, &[]).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.record(HostId::new(NOON, [3; 10]), &batch).await, Err(StoreError::Fenced), "never joined");
+    assert_eq!(f.waiting(to).await, 1);
+    assert_eq!(f.store.attempts(tenant, key).await, Ok(vec![]));
+    assert_eq!(f.store.record(other, &batch).await, Ok(vec![RecordAnswer::Applied(1)]));
+}
+
+/// The write of a host that is fenced right now waits for the fence, and then fails: no gap between look and write.
+#[tokio::test]
+async fn a_record_waits_for_a_fence_in_progress() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (key, tenant) = (f.delivery(to).await, f.tenant.no);
+    let mut other = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let mut fencing = other.begin().await.expect("a transaction");
+    let sql = "UPDATE host SET fenced = true";
+    sqlx::raw_sql(sql).execute(&mut *fencing).await.expect("the fence");
+    let (store, host) = (f.store.clone(), f.host);
+    let call = tokio::spawn(async move { store.record(host, &[end(key, tenant, 0, 1, End::Delivered)]).await });
+    let mut watcher = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    wait_for_lock(&mut watcher).await;
+    fencing.commit().await.expect("the fence");
+    assert_eq!(call.await.expect("a call"), Err(StoreError::Fenced));
+    assert_eq!(f.waiting(to).await, 1);
+}
+
+async fn expire(f: &Fixture) {
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let sql = "UPDATE host_lease SET expires = 0 WHERE host = $1";
+    sqlx::query(sql).bind(f.host.0).execute(&mut connection).await.expect("an update");
+}
+
+/// Until some session of this database waits for a lock.
+async fn wait_for_lock(watcher: &mut sqlx::PgConnection) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut *watcher).await.expect("a read");
+        if waiting > 0 {
+            return;
+        }
+    }
+}

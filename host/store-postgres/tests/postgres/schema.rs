@@ -1,0 +1,78 @@
+//! Migrations, partitions, connections.
+
+use crate::fixture::{Fixture, NOON};
+use crate::server;
+use railhead_store::StoreError;
+use railhead_store_postgres::{PostgresOptions, PostgresStore};
+use sqlx::Connection;
+
+#[tokio::test]
+async fn hosts_that_start_at_once_migrate_once() {
+    let Some(url) = server::database().await else { return };
+    let store = PostgresStore::connect(&url, &PostgresOptions::default()).await.expect("a connection");
+    assert_eq!(store.pending().await, Ok(vec!["0001_first".to_owned()]));
+    let (a, b) = tokio::join!(store.migrate(), store.migrate());
+    let mut applied = [a.expect("one"), b.expect("the other")];
+    applied.sort();
+    assert_eq!(applied, [vec![], vec!["0001_first".to_owned()]]);
+    assert_eq!(store.pending().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let mut connection = sqlx::PgConnection::connect(&fixture.url).await.expect("a connection");
+    let sql = "INSERT INTO railhead_migration (no, name) VALUES (9999, 'later')";
+    sqlx::raw_sql(sql).execute(&mut connection).await.expect("a row");
+    assert!(matches!(fixture.store.pending().await, Err(StoreError::Conflict(_))));
+    assert!(matches!(fixture.store.migrate().await, Err(StoreError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn partitions_are_made_ahead_once() {
+    let Some(fixture) = Fixture::new().await else { return };
+    let (a, b) = tokio::join!(fixture.store.ensure_partitions(NOON), fixture.store.ensure_partitions(NOON));
+    assert_eq!((a, b), (Ok(()), Ok(())));
+    let mut connection = sqlx::PgConnection::connect(&fixture.url).await.expect("a connection");
+    let sql = "SELECT p.relname::text, count(*) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent \
+               WHERE p.relkind = 'p' GROUP BY 1 ORDER BY 1";
+    let leaves: Vec<(String, i64)> = sqlx::query_as(sql).fetch_all(&mut connection).await.expect("a count");
+    let expected = ["attempt", "delivery", "event", "transcript"].map(|table| (table.to_owned(), 5));
+    assert_eq!(leaves, expected);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable_and_its_password_is_not_told() {
+    let options = PostgresOptions { acquire_ms: 200, ..PostgresOptions::default() };
+    let refused = PostgresStore::connect("postgres://me:sesame@127.0.0.1:1/x", &options).await.err().expect("a refusal");
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(!refused.to_string().contains("sesame"));
+    let unread = PostgresStore::connect("postgres://me:sesame@[/x", &options).await.err().expect("a refusal");
+    assert!(!unread.to_string().contains("sesame"));
+}
+
+#[tokio::test]
+async fn too_many_connections_are_unavailable() {
+    let Some(url) = server::database().await else { return };
+    let options = PostgresOptions { engine_connections: 1, acquire_ms: 100, ..PostgresOptions::default() };
+    let store = PostgresStore::connect(&url, &options).await.expect("a connection");
+    store.migrate().await.expect("the schema");
+    let mut blocker = sqlx::PgConnection::connect(&url).await.expect("a connection");
+    let mut transaction = blocker.begin().await.expect("a transaction");
+    sqlx::raw_sql("LOCK TABLE work").execute(&mut *transaction).await.expect("the lock");
+    let asks = [railhead_model::DestinationNo(1)];
+    use railhead_store::WorkStore;
+    let (slow, refused) = tokio::join!(
+        async {
+            let first = store.survey(&asks).await;
+            first
+        },
+        async {
+            let refused = store.survey(&asks).await;
+            transaction.rollback().await.expect("the unlock");
+            refused
+        }
+    );
+    assert_eq!(slow, Ok(vec![]));
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}

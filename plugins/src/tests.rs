@@ -1,0 +1,66 @@
+//! What holds for every first-party plugin.
+
+use crate::ALL;
+use railhead_guest_build::{MANIFEST_SECTION, find};
+use railhead_model::manifest::{Manifest, SECTION};
+use std::collections::HashSet;
+use wasmparser::{Encoding, Payload, Validator, WasmFeatures};
+
+/// A webhook is a small thing; a connector that grows past this carries something it does not need.
+const MAX_BYTES: usize = 200 * 1024;
+
+fn manifest(component: &[u8]) -> Manifest {
+    let section = find(component, SECTION).unwrap().expect("a manifest is stamped in");
+    serde_json::from_slice(section).unwrap()
+}
+
+#[test]
+fn each_is_a_valid_component() {
+    for plugin in ALL {
+        let encoding = wasmparser::Parser::new(0).parse_all(plugin.component).find_map(|payload| match payload {
+            Ok(Payload::Version { encoding, .. }) => Some(encoding),
+            _ => None,
+        });
+        assert_eq!(encoding, Some(Encoding::Component), "{}", plugin.name);
+        Validator::new_with_features(WasmFeatures::default()).validate_all(plugin.component).unwrap();
+        assert!(plugin.component.len() < MAX_BYTES, "{}: {} bytes", plugin.name, plugin.component.len());
+    }
+}
+
+#[test]
+fn each_manifest_is_one_and_says_the_same_name() {
+    assert_eq!(SECTION, MANIFEST_SECTION);
+    let mut names = HashSet::new();
+    for plugin in ALL {
+        let manifest = manifest(plugin.component);
+        assert_eq!(manifest.name, plugin.name);
+        assert_eq!(manifest.contract, "0.1.0");
+        assert!(names.insert(plugin.name));
+    }
+}
+
+#[test]
+fn each_credential_is_bound_to_origins_that_exist() {
+    for plugin in ALL {
+        let manifest = manifest(plugin.component);
+        let origins: HashSet<_> = manifest.origins.iter().map(|origin| origin.name.as_str()).collect();
+        assert_eq!(origins.len(), manifest.origins.len(), "{}: two origins of one name", plugin.name);
+        for field in &manifest.credentials {
+            for origin in &field.origins {
+                assert!(origins.contains(origin.as_str()), "{}: {origin}", field.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_schema_is_closed_and_explains_every_field() {
+    for plugin in ALL {
+        let schema = manifest(plugin.component).config_schema;
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(schema["additionalProperties"], false, "{}", plugin.name);
+        for (field, rules) in schema["properties"].as_object().unwrap() {
+            assert!(rules["description"].is_string(), "{}: {field} has no description", plugin.name);
+        }
+    }
+}

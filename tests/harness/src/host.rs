@@ -1,0 +1,209 @@
+//! The real binary, as a vendor would run it.
+
+use crate::client::Client;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Key of environment `live` that every host of the harness accepts.
+pub const API_KEY: &str = "rk_live_harness_0123456789abcdefghijklmnop";
+/// The administrator's key.
+pub const ADMIN_KEY: &str = "rk_admin_harness_0123456789abcdefghijklmnop";
+
+/// How a host is started.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// Settings beside the harness's own, as the environment spells them.
+    pub env: Vec<(String, String)>,
+    /// Loopback is allowed as a destination.
+    pub allow_loopback: bool,
+    /// A write beyond a file size limit fails instead of ending the process (as on a full disk).
+    pub outlives_file_size_limit: bool,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self { env: Vec::new(), allow_loopback: true, outlives_file_size_limit: false }
+    }
+}
+
+/// A running `railhead serve`. Killed (by its pid) when dropped.
+#[derive(Debug)]
+pub struct Host {
+    child: Child,
+    /// Where its API listens.
+    pub address: SocketAddr,
+    /// Where its metrics are.
+    pub metrics: SocketAddr,
+    /// Where it keeps everything.
+    pub data: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Host {
+    /// Starts a host on this data folder and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it does not become ready; with its log.
+    pub async fn start(data: &Path, options: &HostOptions) -> Self {
+        let mut host = Self::spawn(data, options);
+        host.wait_ready().await;
+        host
+    }
+
+    /// Starts the process only.
+    ///
+    /// # Panics
+    /// If the binary cannot be started.
+    #[must_use]
+    pub fn spawn(data: &Path, options: &HostOptions) -> Self {
+        let (address, metrics) = (free_port(), free_port());
+        let mut command = if options.outlives_file_size_limit {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary());
+            shell
+        } else {
+            Command::new(binary())
+        };
+        command
+            .arg("serve")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("RAILHEAD_DATA", data)
+            .env("RAILHEAD_LISTEN", address.to_string())
+            .env("RAILHEAD_METRICS_LISTEN", metrics.to_string())
+            .env("RAILHEAD_API_KEY", API_KEY)
+            .env("RAILHEAD_ADMIN_KEY", ADMIN_KEY)
+            .env("RAILHEAD_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if options.allow_loopback {
+            command.env("RAILHEAD_EGRESS_ALLOW", "127.0.0.0/8,::1/128");
+        }
+        command.envs(options.env.iter().map(|(name, value)| (name, value)));
+        let mut child = command.spawn().expect("the railhead binary starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        if let Some(out) = child.stdout.take() {
+            keep_lines(out, Arc::clone(&log));
+        }
+        if let Some(out) = child.stderr.take() {
+            keep_lines(out, Arc::clone(&log));
+        }
+        Self { child, address, metrics, data: data.to_owned(), log }
+    }
+
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Panics
+    /// If the process ends first, or 60 s pass.
+    pub async fn wait_ready(&mut self) {
+        let client = self.client();
+        for _ in 0..1_200 {
+            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+                panic!("the host ended with {status}:\n{}", self.log());
+            }
+            if client.get("/readyz").await.0 == 200 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the host did not become ready:\n{}", self.log());
+    }
+
+    /// A client with the environment's key.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(self.address, API_KEY)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// If the process cannot be waited for.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our own process");
+        self.child.wait().expect("our own process");
+    }
+
+    /// SIGTERM, then waits for the end; the exit code.
+    ///
+    /// # Panics
+    /// If the process cannot be signalled or waited for.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        self.child.wait().expect("our own process").code()
+    }
+
+    /// Waits for the process to end by itself; the exit code.
+    ///
+    /// # Panics
+    /// If the process cannot be waited for.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("our own process").code()
+    }
+
+    /// What it printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep_lines(out: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}
+
+/// A loopback port that was free a moment ago.
+///
+/// # Panics
+/// If the machine has none.
+#[must_use]
+pub fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address")
+}
+
+/// The `railhead` binary, built once per test process in the profile of the test itself.
+///
+/// # Panics
+/// If it does not build.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("RAILHEAD_BIN") {
+            return path.into();
+        }
+        let own = std::env::current_exe().expect("a test has a path");
+        let folder = own.ancestors().nth(if own.parent().is_some_and(|p| p.ends_with("deps")) { 2 } else { 1 });
+        let folder = folder.expect("target/<profile>/deps/<test>");
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "-p", "railhead-server", "--bin", "railhead"]);
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        assert!(build.current_dir(root).status().expect("cargo runs").success(), "the railhead binary does not build");
+        folder.join("railhead")
+    })
+}

@@ -1,0 +1,120 @@
+//! Destinations that misbehave, each with its end and its record.
+
+use railhead_harness::{Client, Host, HostOptions, Script, Sink};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn host() -> (tempfile::TempDir, Host, Sink) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = Host::start(folder.path(), &HostOptions::default()).await;
+    host.client().make_tenant("acme").await;
+    (folder, host, Sink::start().await)
+}
+
+/// Makes a destination, publishes one event, and answers its first attempt as the API shows it.
+async fn first_attempt(client: &Client, id: &str, body: Value) -> Value {
+    client.make_destination("acme", id, &body).await;
+    let event = json!({"tenant": "acme", "type": format!("to.{id}"), "id": format!("e-{id}"), "data": {"hello": "world"}});
+    let (status, answer) = client.post("/v1/events", &event).await;
+    assert_eq!(status, 202, "{answer}");
+    for _ in 0..200 {
+        let deliveries = client.list(&format!("/v1/tenants/acme/deliveries?destination={id}")).await;
+        if let Some(delivery) = deliveries.first() {
+            let attempts = format!("/v1/tenants/acme/deliveries/{}/attempts", delivery["id"].as_str().expect("an id"));
+            if let Some(attempt) = client.list(&attempts).await.last() {
+                let path = format!("{attempts}/{}", attempt["id"].as_str().expect("an id"));
+                let (status, attempt) = client.get(&path).await;
+                assert_eq!(status, 200, "{attempt}");
+                return attempt;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no attempt of {id} in 20 s");
+}
+
+fn webhook(url: &str, id: &str, more: Value) -> Value {
+    let mut body = json!({"connector": "webhook", "config": {"url": url}, "event_types": [format!("to.{id}")],
+                          "retry": {"schedule_ms": [600_000]}});
+    for (name, value) in more.as_object().expect("an object") {
+        if let (Some(into), Some(from)) = (body[name].as_object_mut(), value.as_object()) {
+            into.extend(from.clone());
+        } else {
+            body[name] = value.clone();
+        }
+    }
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echoing_endpoint_gives_no_secret_to_the_record() {
+    let (_folder, host, sink) = host().await;
+    sink.script("/echo", Script::Echo);
+    let token = "canary-token-3f9a7c51d2";
+    let more = json!({"credentials": {"bearer_token": token, "signing_secret": "whsec_Y2FuYXJ5LXNlY3JldC1vZi10aGUtZWNobw=="}});
+    let attempt = first_attempt(&host.client(), "echo", webhook(&sink.url("/echo"), "echo", more)).await;
+    assert_eq!(attempt["outcome"], "delivered", "{attempt}");
+    let received = sink.received_at("/echo");
+    assert_eq!(received[0].headers["authorization"], format!("Bearer {token}"), "the destination does get it");
+    let shown = attempt.to_string();
+    assert!(shown.contains("world"), "the answer is on record: {shown}");
+    for secret in [token, "canary-secret-of-the-echo", "Y2FuYXJ5LXNlY3JldC1vZi10aGUtZWNobw"] {
+        assert!(!shown.contains(secret), "{secret} is in the record: {shown}");
+        assert!(!host.log().contains(secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_body_is_cut_and_the_attempt_is_on_record() {
+    let (_folder, host, sink) = host().await;
+    sink.script("/endless", Script::EndlessBody);
+    sink.script("/hang", Script::Hang);
+    for path in ["endless", "hang"] {
+        let body = webhook(&sink.url(&format!("/{path}")), path, json!({"timeout_ms": 1_500}));
+        let attempt = first_attempt(&host.client(), path, body).await;
+        assert!(["uncertain", "transient"].contains(&attempt["outcome"].as_str().expect("a class")), "{attempt}");
+        assert!(attempt["code"].as_str().expect("a code").contains("timeout"), "{attempt}");
+        assert!(attempt["duration_ms"].as_u64().expect("a number") < 5_000, "{attempt}");
+        assert!(attempt["request"].is_object(), "{attempt}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_not_followed() {
+    let (_folder, host, sink) = host().await;
+    let headers = vec![("location".to_owned(), sink.url("/elsewhere"))];
+    sink.script("/moved", Script::Answer(302, headers, "moved".into()));
+    let attempt = first_attempt(&host.client(), "moved", webhook(&sink.url("/moved"), "moved", json!({}))).await;
+    assert_eq!((&attempt["outcome"], &attempt["status"]), (&json!("transient"), &json!("302")), "{attempt}");
+    assert!(sink.received_at("/elsewhere").is_empty());
+}
+
+/// Every spelling ends before a connection: at the API where it is a literal, at the connection where it is a name.
+#[tokio::test(flavor = "multi_thread")]
+async fn private_addresses_are_refused_in_every_common_spelling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = HostOptions { allow_loopback: false, ..HostOptions::default() };
+    let (host, sink) = (Host::start(folder.path(), &options).await, Sink::start().await);
+    let client = host.client();
+    client.make_tenant("acme").await;
+    let port = sink.address.port();
+    let hosts = [
+        "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127.0.0.1.",
+        "0", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "[::127.0.0.1]", "[fe80::1]", "[fc00::1]", "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
+        "169.254.169.254", "169.254.1.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
+        "240.0.0.1", "255.255.255.255", "168.63.129.16", "100.100.100.200", "%31%32%37.0.0.1", "①②⑦.0.0.1",
+    ];
+    for (n, name) in hosts.iter().enumerate() {
+        let url = format!("https://{name}:{port}/");
+        let path = format!("/v1/tenants/acme/destinations/d{n}");
+        let (status, body) = client.put(&path, &json!({"connector": "webhook", "config": {"url": url}})).await;
+        assert_eq!(status, 422, "{url}: {body}");
+        assert_eq!(body["errors"][0]["pointer"], "/config/url", "{url}: {body}");
+    }
+    // A name says nothing until it is resolved.
+    let body = webhook(&format!("https://localhost:{port}/"), "name", json!({}));
+    let attempt = first_attempt(&client, "name", body).await;
+    assert_eq!((&attempt["outcome"], &attempt["code"]), (&json!("misconfigured"), &json!("address-not-allowed")), "{attempt}");
+    assert_eq!(sink.count(), 0);
+}

@@ -1,0 +1,163 @@
+//! Starting, stopping, and days on which the disk or the database does not play along.
+
+use railhead_harness::{Host, HostOptions, Sink};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+async fn host_with_a_destination(data: &Path, sink: &Sink) -> Host {
+    host_with_a_destination_and(data, sink, &HostOptions::default()).await
+}
+
+async fn host_with_a_destination_and(data: &Path, sink: &Sink, options: &HostOptions) -> Host {
+    let host = Host::start(data, options).await;
+    host.client().make_tenant("acme").await;
+    let body = json!({"connector": "webhook", "config": {"url": sink.url("/hook")}});
+    host.client().make_destination("acme", "hook", &body).await;
+    host
+}
+
+fn event(id: &str) -> Value {
+    json!({"tenant": "acme", "type": "order.created", "id": id, "data": {"text": "x".repeat(1_000)}})
+}
+
+async fn arrived(sink: &Sink, ids: &[String]) -> bool {
+    sink.wait(Duration::from_secs(30), |received| {
+        ids.iter().all(|id| received.iter().any(|one| one.headers.get("webhook-id") == Some(id)))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_drains_and_exits_0() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let mut host = host_with_a_destination(folder.path(), &sink).await;
+    let ids: Vec<String> = (0..50).map(|n| format!("e{n}")).collect();
+    let batch: Vec<_> = ids.iter().map(|id| event(id)).collect();
+    let (status, body) = host.client().post("/v1/events", &Value::Array(batch)).await;
+    assert_eq!(status, 202, "{body}");
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    let before = sink.count();
+    let _host = Host::start(folder.path(), &HostOptions::default()).await;
+    assert!(arrived(&sink, &ids).await);
+    assert_eq!(sink.count(), 50, "{before} came before the end; nothing is sent twice after an orderly one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_master_key_is_refused_and_nothing_is_overwritten() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let mut host = host_with_a_destination(folder.path(), &sink).await;
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    let files = || {
+        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap_or_default();
+        (read("railhead.db"), read("master.key"))
+    };
+    let before = files();
+    let key = Command::new(railhead_harness::host::binary()).args(["master-key", "new"]).output().expect("runs");
+    let key = String::from_utf8(key.stdout).expect("text");
+    let env = vec![("RAILHEAD_MASTER_KEY".to_owned(), key.trim().to_owned())];
+    let mut wrong = Host::spawn(folder.path(), &HostOptions { env, ..HostOptions::default() });
+    assert_eq!(wrong.wait(), Some(1));
+    tokio::time::sleep(Duration::from_millis(50)).await; // the log is read by a thread of its own
+    assert!(wrong.log().contains("this master key does not open this store"), "{}", wrong.log());
+    assert!(!wrong.log().contains(key.trim()), "the key is in the log");
+    assert!(before == files(), "the store or the key file was changed");
+
+    std::fs::remove_file(folder.path().join("master.key")).expect("removed");
+    let mut lost = Host::spawn(folder.path(), &HostOptions::default());
+    assert_eq!(lost.wait(), Some(1));
+    assert!(!folder.path().join("master.key").exists(), "a new key was made over an old store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_on_one_embedded_store_is_refused() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let _host = host_with_a_destination(folder.path(), &sink).await;
+    let mut second = Host::spawn(folder.path(), &HostOptions::default());
+    assert_eq!(second.wait(), Some(1), "{}", second.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_without_a_master_key_says_how_to_make_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let env = vec![("RAILHEAD_DATABASE_URL".to_owned(), "postgres://nobody@127.0.0.1:1/none".to_owned())];
+    let mut host = Host::spawn(folder.path(), &HostOptions { env, ..HostOptions::default() });
+    assert_eq!(host.wait(), Some(1));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(host.log().contains("railhead master-key new"), "{}", host.log());
+}
+
+/// A lock of another process on the database: new events get 503, what was acknowledged stays, and it goes on after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_refuses_new_events_and_loses_none() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let host = host_with_a_destination(folder.path(), &sink).await;
+    let client = host.client();
+    assert_eq!(client.post("/v1/events", &event("before")).await.0, 202);
+    let script = "import sqlite3, sys\n\
+        db = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+        db.execute('BEGIN IMMEDIATE')\n\
+        print('locked', flush=True)\n\
+        sys.stdin.read()\n";
+    let python = std::env::var("RAILHEAD_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let mut locker = Command::new(python)
+        .args(["-c", script])
+        .arg(folder.path().join("railhead.db"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(locker.stdout.take().expect("piped")), &mut line).expect("a line");
+    assert_eq!(line.trim(), "locked");
+    let (status, body) = client.post("/v1/events", &event("during")).await;
+    assert_eq!(status, 503, "{body}");
+    assert_eq!(body["code"], "unavailable", "{body}");
+    drop(locker.stdin.take());
+    locker.wait().expect("ends");
+    assert!(accepted_again(&client, "during").await);
+    assert!(arrived(&sink, &["before".to_owned(), "during".to_owned()]).await);
+    assert!(!host.log().contains("panicked"), "{}", host.log());
+}
+
+/// A file size limit is what a full disk looks like to SQLite: the write fails. Lifted, the host goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_new_events_and_loses_none() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let options = HostOptions { outlives_file_size_limit: true, ..HostOptions::default() };
+    let host = host_with_a_destination_and(folder.path(), &sink, &options).await;
+    let client = host.client();
+    assert_eq!(client.post("/v1/events", &event("first")).await.0, 202);
+    let limit = |bytes: &str| {
+        let status = Command::new("prlimit").args(["--pid", &host.pid().to_string(), &format!("--fsize={bytes}")]).status();
+        assert!(status.expect("prlimit runs").success());
+    };
+    // One byte past what the write-ahead log holds now: the next page does not fit.
+    let wal = std::fs::metadata(folder.path().join("railhead.db-wal")).expect("a write-ahead log").len();
+    limit(&(wal + 1).to_string());
+    let (mut acknowledged, mut refused) = (vec!["first".to_owned()], 0);
+    for n in 0..20 {
+        let id = format!("full-{n}");
+        match client.post("/v1/events", &event(&id)).await {
+            (202, _) => acknowledged.push(id),
+            (503, _) => refused += 1,
+            (status, body) => panic!("{status}: {body}\n{}", host.log()),
+        }
+    }
+    assert!(refused > 0, "the disk never was full");
+    limit("unlimited");
+    assert!(accepted_again(&client, "last").await, "{}", host.log());
+    acknowledged.push("last".to_owned());
+    assert!(arrived(&sink, &acknowledged).await, "{}", host.log());
+}
+
+async fn accepted_again(client: &railhead_harness::Client, id: &str) -> bool {
+    for _ in 0..100 {
+        if client.post("/v1/events", &event(id)).await.0 == 202 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
