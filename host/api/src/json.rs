@@ -138,7 +138,6 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)] // read by serde alone
     struct Outer {
         #[serde(default)]
         list: Vec<Inner>,
@@ -146,13 +145,14 @@ mod tests {
     }
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)] // read by serde alone
     struct Inner {
         n: u8,
     }
 
     #[test]
     fn errors_name_the_field() {
+        let good: Outer = into(json!({"list": [{"n": 1}], "inner": {"n": 2}}), &["/inner"]).expect("fits");
+        assert_eq!((good.list[0].n, good.inner.map(|inner| inner.n)), (1, Some(2)));
         let error = |value| {
             let problem = into::<Outer>(value, &["/inner"]).expect_err("wrong");
             (problem.errors[0].pointer.clone(), problem.errors[0].code)

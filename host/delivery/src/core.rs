@@ -33,9 +33,11 @@ mod lane;
 mod lease;
 #[cfg(test)]
 pub(crate) mod mutation;
+mod recent;
 mod settle;
 mod slots;
 mod timers;
+mod verdict;
 mod window;
 
 pub use effect::{AttemptItem, Effect, RecordItem};

@@ -46,7 +46,8 @@ impl App {
     pub async fn start(config: &Config, migrate: bool) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let keys = master_key::load(config).map_err(|error| StartError(error.to_string()))?;
-        if migrate {
+        // The embedded store does it when it is opened.
+        if migrate && !config.is_embedded() {
             stores::migrate(config).await?;
         }
         let store = stores::open(config).await?;

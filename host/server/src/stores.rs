@@ -14,18 +14,17 @@ use std::sync::Arc;
 /// [`StartError`] says what to change.
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match config.sqlite_path() {
-        Some(path) => open_sqlite(&path).await,
+        Some(path) => Ok(Arc::new(open_sqlite(&path).await?)),
         None => refuse_postgres(config).await,
     }
 }
 
-async fn open_sqlite(path: &std::path::Path) -> Result<Arc<dyn Store>, StartError> {
+async fn open_sqlite(path: &std::path::Path) -> Result<SqliteStore, StartError> {
     if let Some(folder) = path.parent() {
         make_private(folder).map_err(|error| StartError::at(&format!("the folder {}", folder.display()), error))?;
     }
     let store = SqliteStore::open(path, railhead_store_sqlite::Options::default()).await;
-    let store = store.map_err(|error| StartError::at(&format!("the database {}", path.display()), error))?;
-    Ok(Arc::new(store))
+    store.map_err(|error| StartError(error.to_string()))
 }
 
 /// Brings the schema up to date; the names of the migrations that were applied. The embedded store migrates itself.
@@ -34,7 +33,10 @@ async fn open_sqlite(path: &std::path::Path) -> Result<Arc<dyn Store>, StartErro
 /// [`StartError`].
 pub async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
     match config.sqlite_path() {
-        Some(path) => open_sqlite(&path).await.map(|_| Vec::new()),
+        Some(path) => {
+            open_sqlite(&path).await?.close().await;
+            Ok(Vec::new())
+        }
         None => connect_postgres(config).await?.migrate().await.map_err(|error| StartError::at("the database", error)),
     }
 }

@@ -10,8 +10,8 @@ use crate::connect::PostgresStore;
 use async_trait::async_trait;
 use bytes::Bytes;
 use railhead_model::{DestinationId, DestinationNo, EnvironmentNo, ShardNo, TenantId, TenantNo, Timestamp};
-use railhead_store::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
 use railhead_store::StoreError;
+use railhead_store::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
 use serde_json::Value;
 
 #[async_trait]

@@ -11,10 +11,13 @@ pub const NO_PARTITION: &str = "day partition";
 pub fn undone(error: Error) -> StoreError {
     match error {
         Error::Database(error) => refused(&*error),
-        Error::ColumnDecode { .. } | Error::ColumnNotFound(_) | Error::Decode(_) | Error::ColumnIndexOutOfBounds { .. } => {
+        Error::ColumnDecode { .. }
+        | Error::ColumnNotFound(_)
+        | Error::Decode(_)
+        | Error::ColumnIndexOutOfBounds { .. } => StoreError::Damaged(error.to_string()),
+        Error::Configuration(_) | Error::Encode(_) | Error::InvalidArgument(_) => {
             StoreError::Damaged(error.to_string())
         }
-        Error::Configuration(_) | Error::Encode(_) | Error::InvalidArgument(_) => StoreError::Damaged(error.to_string()),
         other => StoreError::Unavailable(other.to_string()),
     }
 }
@@ -23,7 +26,9 @@ pub fn undone(error: Error) -> StoreError {
 pub fn committing(error: Error) -> StoreError {
     match error {
         Error::Database(error) if lost(&*error) => StoreError::Unknown(words(&*error)),
-        Error::Io(_) | Error::Protocol(_) | Error::Tls(_) | Error::WorkerCrashed => StoreError::Unknown(error.to_string()),
+        Error::Io(_) | Error::Protocol(_) | Error::Tls(_) | Error::WorkerCrashed => {
+            StoreError::Unknown(error.to_string())
+        }
         other => undone(other),
     }
 }
@@ -43,7 +48,9 @@ fn refused(error: &dyn DatabaseError) -> StoreError {
         // Deadlock and serialization (40), resources, disk full, connections (53), locks, timeouts, shutdown (55, 57),
         // I/O (58), a standby or a read-only transaction (25006), connection (08).
         "25006" => StoreError::Unavailable(words(error)),
-        _ if ["08", "40", "53", "55", "57", "58"].iter().any(|c| class(error, c)) => StoreError::Unavailable(words(error)),
+        _ if ["08", "40", "53", "55", "57", "58"].iter().any(|c| class(error, c)) => {
+            StoreError::Unavailable(words(error))
+        }
         // The server's words would quote the data.
         _ if class(error, "22") => StoreError::Damaged(format!("a value does not fit its column (SQLSTATE {code})")),
         _ => StoreError::Damaged(words(error)),

@@ -7,8 +7,8 @@ pub mod walk;
 use crate::connect::PostgresStore;
 use async_trait::async_trait;
 use railhead_model::{DeliveryKey, DeliveryState, EventUid, TenantNo};
-use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 use railhead_store::StoreError;
+use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 
 #[async_trait]
 impl History for PostgresStore {

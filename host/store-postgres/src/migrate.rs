@@ -20,7 +20,11 @@ impl PostgresStore {
         let mut connection = self.schema_connection().await?;
         let done = done(&mut connection).await?;
         connection.close().await.map_err(undone)?;
-        Ok(MIGRATIONS.iter().filter(|(no, ..)| !done.contains(no)).map(|(no, name, _)| format!("{no:04}_{name}")).collect())
+        Ok(MIGRATIONS
+            .iter()
+            .filter(|(no, ..)| !done.contains(no))
+            .map(|(no, name, _)| format!("{no:04}_{name}"))
+            .collect())
     }
 
     /// Applies what is pending, each migration in its own transaction, and answers with the names of what it applied.
@@ -43,7 +47,9 @@ impl PostgresStore {
     }
 
     async fn schema_connection(&self) -> Result<PgConnection, StoreError> {
-        PgConnection::connect_with(self.plain_options()).await.map_err(|error| StoreError::Unavailable(error.to_string()))
+        PgConnection::connect_with(self.plain_options())
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 }
 

@@ -90,12 +90,16 @@ pub fn uid_bound(at: Timestamp) -> EventUid {
     EventUid(Uuid::from_u128(ms << 80))
 }
 
+/// Reads the catalogue itself: `to_regclass` may answer from a cache that is older than a lock that was waited for.
 async fn day_exists(connection: &mut PgConnection, day: i32) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-        .bind(leaf("event", day))
-        .fetch_one(connection)
-        .await
-        .map_err(undone)
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = $1
+            AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'event'::regclass))",
+    )
+    .bind(leaf("event", day))
+    .fetch_one(connection)
+    .await
+    .map_err(undone)
 }
 
 async fn drop_leaf(connection: &mut PgConnection, table: &str, day: i32) -> Result<(), StoreError> {

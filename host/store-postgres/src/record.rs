@@ -8,8 +8,8 @@ use crate::rows::{get, unsigned};
 use async_trait::async_trait;
 use columns::Columns;
 use railhead_model::HostId;
-use railhead_store::record::{Record, RecordAnswer, Recording};
 use railhead_store::StoreError;
+use railhead_store::record::{Record, RecordAnswer, Recording};
 use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
 

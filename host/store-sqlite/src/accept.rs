@@ -183,5 +183,5 @@ fn encode_lanes(event: &NewEvent) -> Vec<u8> {
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<&'static str> {
-    vec![KNOWN.sql(), FIRSTS.sql(), INSERT_EVENTS.sql(), INSERT_FANOUTS.sql()]
+    [&KNOWN, &FIRSTS, &INSERT_EVENTS, &INSERT_FANOUTS].into_iter().flat_map(|multi| multi.statements()).collect()
 }

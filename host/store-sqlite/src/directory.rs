@@ -1,6 +1,6 @@
 //! Configuration: each write is one intent of the writer.
 
-mod destinations;
+pub(crate) mod destinations;
 mod environments;
 mod event_types;
 mod tenants;

@@ -47,10 +47,10 @@ impl Multi {
         Ok(found)
     }
 
-    /// Its largest size, to look at its plan.
+    /// All its sizes, to look at their plans.
     #[cfg(test)]
-    pub fn sql(&'static self) -> &'static str {
-        &self.0[0]
+    pub fn statements(&'static self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(String::as_str)
     }
 
     fn parts<'r, R>(&'static self, mut rows: &'r [R]) -> impl Iterator<Item = (&'static str, &'r [R])> + Send

@@ -2,6 +2,7 @@
 //!
 //! No statistics are ever gathered (no ANALYZE), so a plan depends on the schema alone, and is checked on an empty file.
 
+use crate::directory::destinations;
 use crate::history::lists;
 use crate::{Options, SqliteStore, accept, jobs, record, work};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -17,8 +18,14 @@ async fn hot_statements_probe_indexes() {
     SqliteStore::open(&path, Options::default()).await.expect("a store").close().await;
     let options = SqliteConnectOptions::new().filename(&path);
     let mut connection = SqliteConnection::connect_with(&options).await.expect("a connection");
-    let statements =
-        [accept::statements(), record::statements(), work::statements(), lists::statements(), jobs::statements()];
+    let statements = [
+        accept::statements(),
+        record::statements(),
+        work::statements(),
+        lists::statements(),
+        jobs::statements(),
+        destinations::statements(),
+    ];
     for sql in statements.concat() {
         for step in plan(&mut connection, sql).await {
             let scans = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());

@@ -157,5 +157,5 @@ impl Args {
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<&'static str> {
-    vec![INSERT_DELIVERIES.sql(), INSERT_ATTEMPTS.sql()]
+    [&INSERT_DELIVERIES, &INSERT_ATTEMPTS].into_iter().flat_map(|multi| multi.statements()).collect()
 }

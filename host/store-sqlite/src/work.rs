@@ -231,6 +231,7 @@ async fn save_health(connection: &mut SqliteConnection, host: HostId, health: Ve
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<&'static str> {
     let mut all = queue::statements();
-    all.extend([BY_DUE.as_str(), BY_SEQ.as_str(), SURVEY, WAITING, PAYLOADS.sql(), AGAIN]);
+    all.extend(PAYLOADS.statements());
+    all.extend([BY_DUE.as_str(), BY_SEQ.as_str(), SURVEY, WAITING, AGAIN]);
     all
 }

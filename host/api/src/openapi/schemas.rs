@@ -162,6 +162,7 @@ fn destinations() -> Value {
             "state": {"enum": ["active", "paused", "failing", "disabled"]},
             "state_reason": nullable("string"),
             "health": {"type": "object"},
+            "waiting": {"type": "integer", "minimum": 0},
             "effective": {"type": "object", "description": "What is in force, with all defaults."},
             "created_at": time(),
             "updated_at": time(),

@@ -43,8 +43,6 @@ pub(super) struct Destination {
     pub probing: bool,
     /// Nothing starts before this: throttled, or handed back untried.
     pub pause_until: u64,
-    /// When the last refill was answered.
-    pub read_at: Timestamp,
     /// No refill is sent before this.
     pub refill_after: u64,
     /// Hand-overs in a row that came back untried.
@@ -78,7 +76,6 @@ impl Destination {
             calls: 0,
             probing: false,
             pause_until: 0,
-            read_at: Timestamp(i64::MIN),
             refill_after: 0,
             untried: 0,
             hand_over: u32::MAX,

@@ -7,6 +7,7 @@ use super::fair::Fair;
 use super::group::Group;
 use super::input::{AttemptId, Input, Now};
 use super::lease::Lease;
+use super::recent::Recent;
 use super::slots::Slots;
 use super::timers::{Timer, Timers};
 use railhead_model::DestinationNo;
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(super) slots: Slots,
     pub(super) fair: Fair,
     pub(super) group: Group,
+    pub(super) recent: Recent,
     pub(super) timers: Timers,
     pub(super) flush_at: Option<u64>,
     pub(super) lease: Lease,
@@ -64,6 +66,7 @@ impl Engine {
             slots: Slots::new(config.in_flight),
             fair: Fair::default(),
             group: Group::new(config.record_wait_ms, config.record_items),
+            recent: Recent::default(),
             timers: Timers::default(),
             flush_at: None,
             lease: Lease::default(),

@@ -18,17 +18,16 @@ impl Engine {
         let mut touched = BTreeSet::new();
         for row in rows {
             let no = row.key.destination;
-            let Some(destination) = self.destinations.get_mut(&no) else { continue };
-            if destination.gone {
-                continue;
+            if self.recent.take(row.key) {
+                continue; // it was read before this was heard, and has ended
             }
+            let Some(destination) = self.destinations.get_mut(&no).filter(|known| !known.gone) else { continue };
             let (active, ordered, high) = (destination.is_active(), destination.settings.ordered, destination.high);
-            let read_at = destination.read_at;
             let window = destination.window();
             if !active {
                 window.hint();
             } else if !ordered {
-                window.push(row, read_at, now.wall);
+                window.push(row, now.wall);
             } else if window.push_ordered(row, high, now.wall) {
                 destination.high = Some(row.seq);
             }
@@ -69,7 +68,6 @@ impl Engine {
         let Destination { window: Some(window), batches, .. } = destination else { return };
         let batched = |slot| batches.as_ref().is_some_and(|batches| batches.has(slot));
         window.refilled(rows, batched, now.wall);
-        destination.read_at = now.wall;
         let last = rows.last().map(|row| row.seq);
         destination.high = destination.high.max(last);
         if !destination.is_active() {

@@ -2,6 +2,7 @@
 
 use super::faults::Fault;
 use super::store::Op;
+use super::trace::effect_numbers;
 use super::world::{At, Event, Failure, World};
 use crate::core::mutation::Mutation;
 use crate::core::{AttemptId, AttemptItem, Effect, Input};
@@ -9,7 +10,9 @@ use railhead_model::{DeliveryKey, DestinationNo, OutcomeClass};
 
 impl World {
     pub fn effect(&mut self, at: At, effect: Effect) -> Result<(), Failure> {
-        self.trace.note(format_args!("{:>7} {} > {effect:?}", self.now, at.host));
+        let [kind, first, second] = effect_numbers(&effect);
+        let line = format_args!("{:>7} {} > {effect:?}", self.now, at.host);
+        self.trace.note(&[self.now, at.host as u64, kind, first, second], line);
         let soon = self.between(1, 8);
         match effect {
             Effect::Attempt { id, destination, ref items, batch, .. } => {

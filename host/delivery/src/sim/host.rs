@@ -1,6 +1,7 @@
 //! One simulated host process: an engine and what its driver remembers.
 
 use super::faults::Fault;
+use super::trace::input_numbers;
 use super::world::{At, Event, Failure, World};
 use crate::core::{AttemptId, Config, Engine, Input, Now, RecordId, RecordItem};
 use railhead_model::{DeliveryKey, DestinationNo, HostId, Outcome, ShardNo, Timestamp};
@@ -155,14 +156,9 @@ impl World {
         let host = &mut self.hosts[at.host];
         let now = Now { wall: wall.plus_ms(host.skew), mono_ms: self.now };
         host.learn(&input);
-        match &input {
-            Input::Lease { until_mono_ms, shards, .. } => {
-                let shards = shards.len();
-                self.trace
-                    .note(format_args!("{:>7} {} < lease until {until_mono_ms}, {shards} shards", self.now, at.host));
-            }
-            input => self.trace.note(format_args!("{:>7} {} < {input:?}", self.now, at.host)),
-        }
+        let [kind, first, second] = input_numbers(&input);
+        let line = format_args!("{:>7} {} < {input:?}", self.now, at.host);
+        self.trace.note(&[self.now, at.host as u64, kind, first, second], line);
         let fenced = matches!(input, Input::Fenced);
         let mut effects = Vec::new();
         host.engine.step(now, input, &mut effects);

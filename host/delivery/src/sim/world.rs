@@ -226,7 +226,7 @@ impl World {
     }
 
     pub fn note(&mut self, line: fmt::Arguments<'_>) {
-        self.trace.note(format_args!("{:>7} {line}", self.now));
+        self.trace.note(&[self.now], format_args!("{:>7} {line}", self.now));
     }
 
     /// The host whose engine should know of a destination's work, as far as the store knows.

@@ -22,13 +22,11 @@ const TYPES: [&str; 5] = ["order.created", "order.paid", "order.shipped", "payme
 /// Event `n` of a tenant, as it is published. The same `n` is the same event, whenever it is asked for.
 #[must_use]
 pub fn event(tenant: &str, n: u32) -> Value {
-    // A small linear congruential step: varied, and the same at every run.
-    let mix = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223) >> 8;
-    let pick = |len: usize, salt: u32| (mix.wrapping_add(salt.wrapping_mul(97)) as usize) % len;
+    let pick = |len: usize, salt: u64| (mix(u64::from(n), salt) % len as u64) as usize;
     let (customer, name, country) = CUSTOMERS[pick(CUSTOMERS.len(), 1)];
-    let lines: Vec<Value> = (0..=pick(3, 2) as u32)
+    let lines: Vec<Value> = (0..=pick(3, 2))
         .map(|line| {
-            let (sku, title, cents) = PRODUCTS[pick(PRODUCTS.len(), line + 3)];
+            let (sku, title, cents) = PRODUCTS[pick(PRODUCTS.len(), line as u64 + 3)];
             json!({"sku": sku, "title": title, "quantity": 1 + line, "unit_price": cents})
         })
         .collect();
@@ -48,6 +46,14 @@ pub fn event(tenant: &str, n: u32) -> Value {
             "note": "Leave with the neighbour if nobody answers; call on arrival, please.",
         }
     })
+}
+
+/// SplitMix64's finalizer over the pair (Steele, Lea, Flood 2014): varied, and the same at every run.
+const fn mix(n: u64, salt: u64) -> u64 {
+    let mut z = n.wrapping_add(salt.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 /// The id of event `n`.

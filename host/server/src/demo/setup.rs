@@ -3,7 +3,7 @@
 use super::api::{Api, DemoError};
 use super::receiver::Receiver;
 use crate::compose::App;
-use railhead_vault::{Random as _, SystemRandom};
+use railhead_vault::SystemRandom;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -126,12 +126,5 @@ mod tests {
     fn paths_are_unique() {
         let paths: BTreeSet<_> = DESTINATIONS.iter().map(Destination::path).collect();
         assert_eq!(paths.len(), DESTINATIONS.len());
-    }
-
-    #[test]
-    fn a_key_of_random_bytes_is_long_enough() {
-        let mut bytes = [0; 16];
-        SystemRandom.fill(&mut bytes);
-        assert_eq!(hex(&bytes).len(), 32);
     }
 }

@@ -28,8 +28,7 @@ UPDATE work w SET lane = $2, seq = taken.seq - rows.n + rows.place, rev = w.rev 
 FROM rows CROSS JOIN taken
 WHERE w.ctid = rows.spot";
 
-const LOCK_UNLANED: &str =
-    "SELECT count(*) FROM (SELECT 1 FROM work WHERE destination = $1 AND lane IS NULL ORDER BY event, run FOR UPDATE) x";
+const LOCK_UNLANED: &str = "SELECT count(*) FROM (SELECT 1 FROM work WHERE destination = $1 AND lane IS NULL ORDER BY event, run FOR UPDATE) x";
 
 pub async fn by_id(
     store: &PostgresStore,
@@ -116,13 +115,14 @@ pub async fn put(store: &PostgresStore, given: &Destination, expect: Expect) -> 
 
 /// The revision of the destination that is there. Its number and its id must belong together.
 async fn find(connection: &mut PgConnection, given: &Destination) -> Result<Option<i64>, StoreError> {
-    let rows = sqlx::query("SELECT no, tenant, id, revision FROM destination WHERE no = $1 OR (tenant = $2 AND id = $3)")
-        .bind(given.no.0)
-        .bind(given.tenant.0)
-        .bind(given.id.as_str())
-        .fetch_all(connection)
-        .await
-        .map_err(undone)?;
+    let rows =
+        sqlx::query("SELECT no, tenant, id, revision FROM destination WHERE no = $1 OR (tenant = $2 AND id = $3)")
+            .bind(given.no.0)
+            .bind(given.tenant.0)
+            .bind(given.id.as_str())
+            .fetch_all(connection)
+            .await
+            .map_err(undone)?;
     let mut found = None;
     for row in &rows {
         let (no, tenant, id): (i64, i64, &str) = (get(row, "no")?, get(row, "tenant")?, get(row, "id")?);

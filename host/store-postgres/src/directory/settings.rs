@@ -74,7 +74,8 @@ pub async fn put_environment(
     Ok(Environment { no: EnvironmentNo(no), name: name.to_owned(), settings: settings.clone(), revision })
 }
 
-const EVENT_TYPE: &str = "SELECT name, body::text AS body, revision, updated_at FROM event_type WHERE environment = $1 ";
+const EVENT_TYPE: &str =
+    "SELECT name, body::text AS body, revision, updated_at FROM event_type WHERE environment = $1 ";
 
 pub async fn event_type(
     store: &PostgresStore,

@@ -10,7 +10,8 @@ use railhead_store::directory::{Expect, Tenant};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-const SELECT: &str = "SELECT no, environment, id, name, metadata::text AS metadata, limits::text AS limits, wrapped_key,
+const SELECT: &str =
+    "SELECT no, environment, id, name, metadata::text AS metadata, limits::text AS limits, wrapped_key,
     gen, revision, created_at, updated_at FROM tenant";
 
 pub async fn by_id(
@@ -42,14 +43,13 @@ pub async fn list(
     after: Option<&TenantId>,
     limit: u32,
 ) -> Result<Vec<Tenant>, StoreError> {
-    let rows =
-        sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE environment = $1 AND id > $2 ORDER BY id LIMIT $3")))
-            .bind(environment.0)
-            .bind(after.map_or("", TenantId::as_str))
-            .bind(i64::from(limit))
-            .fetch_all(&mut *store.desk().await?)
-            .await
-            .map_err(undone)?;
+    let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE environment = $1 AND id > $2 ORDER BY id LIMIT $3")))
+        .bind(environment.0)
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *store.desk().await?)
+        .await
+        .map_err(undone)?;
     rows.iter().map(read).collect()
 }
 

@@ -51,11 +51,7 @@ pub async fn of_event(store: &PostgresStore, tenant: TenantNo, uid: EventUid) ->
     Ok(all)
 }
 
-pub async fn one(
-    store: &PostgresStore,
-    tenant: TenantNo,
-    key: DeliveryKey,
-) -> Result<Option<DeliveryRow>, StoreError> {
+pub async fn one(store: &PostgresStore, tenant: TenantNo, key: DeliveryKey) -> Result<Option<DeliveryRow>, StoreError> {
     let filter = DeliveryFilter { destination: Some(key.destination), ..DeliveryFilter::default() };
     let before = DeliveryKey { run: key.run.saturating_add(1), ..key };
     let events = [key.event.0];

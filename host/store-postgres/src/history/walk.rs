@@ -36,7 +36,8 @@ pub struct Step {
 }
 
 /// The first place of a walk, in its order.
-pub const FIRST: DeliveryKey = DeliveryKey { event: EventUid(Uuid::nil()), destination: DestinationNo(i64::MIN), run: 0 };
+pub const FIRST: DeliveryKey =
+    DeliveryKey { event: EventUid(Uuid::nil()), destination: DestinationNo(i64::MIN), run: 0 };
 
 /// Behind every delivery.
 pub const LAST: DeliveryKey =

@@ -57,14 +57,13 @@ pub async fn list(
     before: Option<JobId>,
     limit: u32,
 ) -> Result<Vec<Replay>, StoreError> {
-    let rows =
-        sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3")))
-            .bind(tenant.0)
-            .bind(before.map_or(uuid::Uuid::max(), |id| id.0))
-            .bind(i64::from(limit))
-            .fetch_all(&mut *store.desk().await?)
-            .await
-            .map_err(undone)?;
+    let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3")))
+        .bind(tenant.0)
+        .bind(before.map_or(uuid::Uuid::max(), |id| id.0))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *store.desk().await?)
+        .await
+        .map_err(undone)?;
     rows.iter().map(read).collect()
 }
 
@@ -82,11 +81,7 @@ pub async fn cancel(store: &PostgresStore, tenant: TenantNo, id: JobId, now: Tim
 
 pub async fn step(store: &PostgresStore, now: Timestamp) -> Result<Stepped, StoreError> {
     let mut transaction = store.desk_begin().await?;
-    let claimed = sqlx::query(CLAIM)
-        .bind(MAX_OPEN as i64)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(undone)?;
+    let claimed = sqlx::query(CLAIM).bind(MAX_OPEN as i64).fetch_optional(&mut *transaction).await.map_err(undone)?;
     let Some(row) = claimed else { return Ok(Stepped::default()) };
     let mut replay = read(&row)?;
     let open = usize::try_from(get::<i64>(&row, "open")?).unwrap_or(MAX_OPEN);

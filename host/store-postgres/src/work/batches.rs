@@ -45,12 +45,7 @@ pub async fn list(store: &PostgresStore, destinations: &[DestinationNo]) -> Resu
     rows.iter().map(batch).collect()
 }
 
-pub async fn close(
-    store: &PostgresStore,
-    host: HostId,
-    destination: DestinationNo,
-    no: u64,
-) -> Result<(), StoreError> {
+pub async fn close(store: &PostgresStore, host: HostId, destination: DestinationNo, no: u64) -> Result<(), StoreError> {
     let open = sqlx::query(
         "WITH f AS MATERIALIZED (SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE),
          gone AS (DELETE FROM batch WHERE destination = $2 AND no = $3 AND EXISTS (SELECT 1 FROM f))

@@ -15,12 +15,8 @@ async fn each_event_gets_its_own_answer() {
     let lost = NewEvent { tenant: TenantNo(99), ..f.event(NOON, &[to]) };
     let plain = f.event(NOON, &[to]);
     let batch = [first.clone(), repeated.clone(), stale, lost, plain];
-    let duplicate = Accepted::Duplicate(FirstEvent {
-        uid: first.uid,
-        id: first.id.clone(),
-        digest: first.digest,
-        deliveries: 1,
-    });
+    let duplicate =
+        Accepted::Duplicate(FirstEvent { uid: first.uid, id: first.id.clone(), digest: first.digest, deliveries: 1 });
     let expected = vec![Accepted::Stored, duplicate.clone(), Accepted::Stale, Accepted::NoTenant, Accepted::Stored];
     assert_eq!(f.store.accept(&batch).await, Ok(expected.clone()));
     assert_eq!(f.store.accept(&batch).await, Ok(expected), "sent again after an unknown outcome");
@@ -35,7 +31,9 @@ async fn a_vendor_id_counts_on_its_day_and_the_next() {
     let next_day = f.named(NOON.plus_ms(DAY_MS), 1, &[]);
     let later = f.named(NOON.plus_ms(2 * DAY_MS), 1, &[]);
     assert_eq!(f.store.accept(&[first.clone()]).await, Ok(vec![Accepted::Stored]));
-    assert!(matches!(&f.store.accept(&[next_day]).await.expect("an answer")[0], Accepted::Duplicate(d) if d.uid == first.uid));
+    assert!(
+        matches!(&f.store.accept(&[next_day]).await.expect("an answer")[0], Accepted::Duplicate(d) if d.uid == first.uid)
+    );
     assert_eq!(f.store.accept(&[later]).await, Ok(vec![Accepted::Stored]));
 }
 
@@ -101,7 +99,10 @@ async fn lanes_get_their_places_in_commit_order() {
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), (1..=80).collect::<Vec<_>>());
     for batch in batches {
         let own: Vec<_> = rows.iter().filter(|row| batch.iter().any(|e| e.uid == row.key.event)).collect();
-        assert_eq!(own.iter().map(|row| row.key.event).collect::<Vec<_>>(), batch.iter().map(|e| e.uid).collect::<Vec<_>>());
+        assert_eq!(
+            own.iter().map(|row| row.key.event).collect::<Vec<_>>(),
+            batch.iter().map(|e| e.uid).collect::<Vec<_>>()
+        );
         assert_eq!(own[9].seq - own[0].seq, 9, "one batch stays together");
     }
 }

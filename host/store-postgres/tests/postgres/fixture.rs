@@ -3,8 +3,8 @@
 use crate::server;
 use bytes::Bytes;
 use railhead_model::{
-    Attempt, DeliveryKey, DestinationNo, DestinationSpec, DestinationState, End, EnvironmentNo, EventUid, HostId, Ordering,
-    Origin, OutcomeClass, Reason, Route, TenantNo, Timestamp, Verdict,
+    Attempt, DeliveryKey, DestinationNo, DestinationSpec, DestinationState, End, EnvironmentNo, EventUid, HostId,
+    Ordering, Origin, OutcomeClass, Reason, Route, TenantNo, Timestamp, Verdict,
 };
 use railhead_store::directory::{Destination, Directory, Expect, Tenant};
 use railhead_store::work::Health;
@@ -103,7 +103,8 @@ pub fn tenant(environment: EnvironmentNo, id: &str) -> Tenant {
 }
 
 pub fn destination(tenant: TenantNo, no: DestinationNo, id: &str, ordering: Ordering) -> Destination {
-    let spec: DestinationSpec = serde_json::from_value(json!({"connector": "webhook", "retry": {"schedule_ms": [1000]}})).expect("a spec");
+    let spec: DestinationSpec =
+        serde_json::from_value(json!({"connector": "webhook", "retry": {"schedule_ms": [1000]}})).expect("a spec");
     Destination {
         no,
         tenant,

@@ -58,7 +58,8 @@ async fn two_that_take_over_at_once_never_own_the_same() {
         f.store.take_over(hosts[1], NOON),
         f.store.take_over(hosts[2], NOON)
     );
-    let mut all: Vec<_> = [a, b, c].into_iter().flat_map(|owned| owned.expect("shards").shards).map(|(no, _)| no).collect();
+    let mut all: Vec<_> =
+        [a, b, c].into_iter().flat_map(|owned| owned.expect("shards").shards).map(|(no, _)| no).collect();
     let taken = all.len();
     all.sort();
     all.dedup();

@@ -63,7 +63,16 @@ async fn run_all(f: &mut Fixture, what: &str) {
 
 fn check(what: &str, log: &str) {
     let plans: Vec<_> = log.split("Query Text:").skip(1).collect();
-    for statement in ["AS u(uid, tenant, gen,", "first.digest", "AS r(ord, event", "AS u(ord, event", "AS u(ord, destination, due", "AS u(ord, destination, seq", "SELECT u.no, w.due", "AS n FROM (SELECT 1 FROM work"] {
+    for statement in [
+        "AS u(uid, tenant, gen,",
+        "first.digest",
+        "AS r(ord, event",
+        "AS u(ord, event",
+        "AS u(ord, destination, due",
+        "AS u(ord, destination, seq",
+        "SELECT u.no, w.due",
+        "AS n FROM (SELECT 1 FROM work",
+    ] {
         assert!(plans.iter().any(|plan| plan.contains(statement)), "{what}: no plan of {statement}");
     }
     for plan in plans.iter().filter(|plan| plan.contains("work") || plan.contains("event")) {
@@ -71,8 +80,10 @@ fn check(what: &str, log: &str) {
         assert!(!tables.iter().any(|table| plan.contains(&format!("Seq Scan on {table}"))), "{what}: {plan}");
         let lines: Vec<_> = plan.lines().collect();
         for (i, line) in lines.iter().enumerate() {
-            let scan = line.contains("Scan using") && ["work", "event", "delivery"].iter().any(|t| line.contains(&format!(" on {t}")));
-            let probed = lines[i + 1..].iter().take_while(|next| !next.contains("->")).any(|next| next.contains("Index Cond:"));
+            let scan = line.contains("Scan using")
+                && ["work", "event", "delivery"].iter().any(|t| line.contains(&format!(" on {t}")));
+            let probed =
+                lines[i + 1..].iter().take_while(|next| !next.contains("->")).any(|next| next.contains("Index Cond:"));
             assert!(!scan || probed, "{what}: a whole index is read: {line}\n{plan}");
         }
     }

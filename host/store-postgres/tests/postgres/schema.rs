@@ -44,7 +44,8 @@ async fn partitions_are_made_ahead_once() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable_and_its_password_is_not_told() {
     let options = PostgresOptions { acquire_ms: 200, ..PostgresOptions::default() };
-    let refused = PostgresStore::connect("postgres://me:sesame@127.0.0.1:1/x", &options).await.err().expect("a refusal");
+    let refused =
+        PostgresStore::connect("postgres://me:sesame@127.0.0.1:1/x", &options).await.err().expect("a refusal");
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
     assert!(!refused.to_string().contains("sesame"));
     let unread = PostgresStore::connect("postgres://me:sesame@[/x", &options).await.err().expect("a refusal");

@@ -66,7 +66,9 @@ async fn a_person_retries_cancels_and_delivers_again() {
     runs.sort_unstable();
     assert_eq!(runs, [1, 2]);
     let rows = f.store.refill(&[ask]).await.expect("rows").remove(0).rows;
-    assert!(rows.iter().all(|row| row.previous == Some(0) && row.origin == Origin::Retry && row.due == NOON.plus_ms(9)));
+    assert!(
+        rows.iter().all(|row| row.previous == Some(0) && row.origin == Origin::Retry && row.due == NOON.plus_ms(9))
+    );
     f.store.record(f.host, &[end(DeliveryKey { run: 2, ..key }, tenant, 0, 1, End::Dead)]).await.expect("an answer");
     assert_eq!(f.store.redeliver(key, Origin::Retry, NOON).await.map(|key| key.run), Ok(3));
 }

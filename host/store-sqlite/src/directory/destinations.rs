@@ -20,6 +20,12 @@ const END_ALL: &str = "INSERT INTO delivery (event, destination, run, tenant, st
     SELECT event, destination, run, tenant, ?2, 'destination-deleted', attempts, tries, ?3, lane, origin, previous, job,
     made_at FROM work WHERE destination = ?1";
 
+/// Gives all that waits without a lane at `?1` the zero lane, and places from `?2` on.
+const GIVE_LANES: &str = "UPDATE work SET lane = zeroblob(16), seq = placed.seq, rev = rev + 1
+               FROM (SELECT event, run, ?2 - 1 + row_number() OVER (ORDER BY due, event, run) AS seq
+                     FROM work WHERE destination = ?1 AND lane IS NULL) AS placed
+               WHERE work.destination = ?1 AND work.event = placed.event AND work.run = placed.run";
+
 /// What goes with a destination.
 const DELETES: [&str; 5] = [
     "DELETE FROM work WHERE destination = ?",
@@ -141,11 +147,7 @@ async fn give_lanes(connection: &mut SqliteConnection, no: DestinationNo) -> Res
         return Ok(());
     }
     let first = take_seqs(connection, no, loose).await?;
-    let sql = "UPDATE work SET lane = zeroblob(16), seq = placed.seq, rev = rev + 1
-               FROM (SELECT event, run, ?2 - 1 + row_number() OVER (ORDER BY due, event, run) AS seq
-                     FROM work WHERE destination = ?1 AND lane IS NULL) AS placed
-               WHERE work.destination = ?1 AND work.event = placed.event AND work.run = placed.run";
-    sqlx::query(sql).bind(no.0).bind(first).execute(connection).await?;
+    sqlx::query(GIVE_LANES).bind(no.0).bind(first).execute(connection).await?;
     Ok(())
 }
 
@@ -215,4 +217,9 @@ fn credential(cells: &mut Cells<'_>) -> Res<Credential> {
         set_at: cells.time()?,
         expires_at: cells.maybe_time()?,
     })
+}
+
+#[cfg(test)]
+pub(crate) fn statements() -> Vec<&'static str> {
+    [END_ALL, GIVE_LANES].into_iter().chain(DELETES).collect()
 }

@@ -155,18 +155,24 @@ pub(super) async fn attempts(
     Ok(found.into_values().collect())
 }
 
+/// Rows that the count of one state walks at most, the newest first.
+const COUNTED: i64 = 20_000;
+
 /// One bounded walk for each state.
 pub(super) async fn counts(
     connection: &mut SqliteConnection,
     tenant: TenantNo,
     cap: u32,
 ) -> Res<Vec<(DeliveryState, u64)>> {
-    let waiting = "SELECT count(*) FROM (SELECT 1 FROM destination o CROSS JOIN work w ON w.destination = o.no
-                   WHERE o.tenant = ?1 AND (w.tries > 0) = ?2 LIMIT ?3)";
-    let delivered = "SELECT count(*) FROM (SELECT 1 FROM event e CROSS JOIN delivery d ON d.event = e.uid
-                     WHERE e.tenant = ?1 AND d.state = ?2 LIMIT ?3)";
-    let failed =
-        "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE tenant = ?1 AND state <> 0 AND state = ?2 LIMIT ?3)";
+    let waiting = "SELECT count(*) FROM (SELECT 1 FROM
+                   (SELECT w.tries FROM destination o CROSS JOIN work w ON w.destination = o.no
+                    WHERE o.tenant = ?1 LIMIT ?4) WHERE (tries > 0) = ?2 LIMIT ?3)";
+    let delivered = "SELECT count(*) FROM (SELECT 1 FROM
+                     (SELECT d.state FROM event e CROSS JOIN delivery d ON d.event = e.uid
+                      WHERE e.tenant = ?1 ORDER BY e.uid DESC LIMIT ?4) WHERE state = ?2 LIMIT ?3)";
+    let failed = "SELECT count(*) FROM (SELECT 1 FROM
+                  (SELECT state FROM delivery WHERE tenant = ?1 AND state <> 0 ORDER BY event DESC LIMIT ?4)
+                  WHERE state = ?2 LIMIT ?3)";
     let questions = [
         (DeliveryState::Pending, waiting, 0),
         (DeliveryState::Retrying, waiting, 1),
@@ -177,7 +183,7 @@ pub(super) async fn counts(
     ];
     let mut counts = Vec::new();
     for (state, sql, number) in questions {
-        let query = sqlx::query_scalar(sql).bind(tenant.0).bind(number).bind(i64::from(cap));
+        let query = sqlx::query_scalar(sql).bind(tenant.0).bind(number).bind(i64::from(cap)).bind(COUNTED);
         let count: i64 = query.fetch_one(&mut *connection).await?;
         if count > 0 {
             counts.push((state, count as u64));

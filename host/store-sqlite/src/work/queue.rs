@@ -165,5 +165,5 @@ fn bind_row(args: &mut Args, Stored { row, made_at }: &Stored) {
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<&'static str> {
-    vec![LOAD_WORK.sql(), SAVE_WORK.sql(), DELETE_WORK.sql(), INSERT_ENDS.sql()]
+    [&LOAD_WORK, &SAVE_WORK, &DELETE_WORK, &INSERT_ENDS].into_iter().flat_map(|multi| multi.statements()).collect()
 }

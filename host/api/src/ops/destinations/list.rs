@@ -27,6 +27,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let more = rows.len() > page.limit as usize;
     rows.truncate(page.limit as usize);
     let next = rows.last().filter(|_| more).map(|row| row.no.to_string());
-    let data = rows.iter().map(|row| super::get::view(&call, &tenant, row)).collect();
+    let mut data: Vec<_> = rows.iter().map(|row| super::get::view(&call, &tenant, row)).collect();
+    let nos: Vec<_> = rows.iter().map(|row| row.no).collect();
+    super::get::add_waiting(&call, &nos, &mut data).await?;
     page.answer(&call, data, next)
 }

@@ -183,7 +183,11 @@ fn answer(published: Published) -> Result<Value, Problem> {
 
 /// The problem of an event that the engine refused.
 pub fn refused(refusal: &Refusal) -> Problem {
-    let code = codes::find(refusal.code).unwrap_or(&codes::INVALID_EVENT);
+    let code = match refusal.code {
+        Refusal::UNKNOWN_TENANT => &codes::UNKNOWN_TENANT,
+        Refusal::EVENT_ID_CONFLICT => &codes::EVENT_ID_CONFLICT,
+        _ => &codes::INVALID_EVENT,
+    };
     let error = FieldError::new(refusal.pointer, code, refusal.detail.clone());
     Problem { detail: refusal.detail.clone(), ..Problem::of_fields(code, vec![error]) }
 }

@@ -1,11 +1,11 @@
 //! The window's promises, one by one.
 
 use super::*;
-use railhead_model::TenantNo;
+use railhead_model::{DeliveryKey, Origin, TenantNo};
+use railhead_store::WorkRow;
 
 const NO: DestinationNo = DestinationNo(1);
 const NOW: Timestamp = Timestamp(1_000);
-const NEVER: Timestamp = Timestamp(i64::MIN);
 
 fn row(n: u8, due: i64) -> WorkRow {
     WorkRow {
@@ -45,7 +45,7 @@ fn answer(window: &mut Window, rows: &[WorkRow]) {
 fn complete(rows: &[WorkRow]) -> Window {
     let mut window = Window::new(NO, false, 4, true);
     for row in rows {
-        window.push(row, NEVER, NOW);
+        window.push(row, NOW);
     }
     window
 }
@@ -60,18 +60,21 @@ fn pushes_are_taken_while_it_is_complete_and_under_the_bound() {
     let mut window = complete(&[row(1, 10), row(2, 5), row(3, 2_000)]);
     assert_eq!(window.ask(NOW), None);
     assert_eq!(start(&mut window, 9), [slot(2), slot(1)], "what is due, in order");
-    window.push(&row(4, 10), NEVER, NOW);
-    window.push(&row(5, 10), NEVER, NOW);
+    window.push(&row(4, 10), NOW);
+    window.push(&row(5, 10), NOW);
     assert!(window.get(slot(5)).is_none(), "the bound is four");
     assert!(!window.is_complete());
 }
 
 #[test]
-fn a_push_from_before_the_last_read_is_not_trusted() {
-    let mut window = complete(&[]);
-    window.push(&row(1, 10), Timestamp(10), NOW);
-    assert!(window.get(slot(1)).is_none());
-    assert!(window.ask(NOW).is_some());
+fn what_was_read_as_new_may_still_be_pushed_when_it_has_ended() {
+    let mut window = complete(&[row(1, 10)]);
+    window.hint();
+    window.ask(NOW).unwrap();
+    answer(&mut window, &[row(1, 10), row(2, 10), WorkRow { rev: 1, ..row(3, 10) }]);
+    assert!(!window.ended(slot(1)), "it was pushed");
+    assert!(window.ended(slot(2)));
+    assert!(!window.ended(slot(3)), "it is old");
 }
 
 #[test]
@@ -105,7 +108,7 @@ fn a_hint_during_a_refill_keeps_it_from_completing() {
 fn a_push_during_a_refill_limits_how_far_it_counts() {
     let mut window = Window::new(NO, false, 4, false);
     window.ask(NOW).unwrap();
-    window.push(&row(9, 3), NEVER, NOW);
+    window.push(&row(9, 3), NOW);
     answer(&mut window, &[row(1, 1)]);
     assert!(!window.is_complete());
     start(&mut window, 1);
@@ -183,7 +186,7 @@ fn one_replay_goes_to_four_others() {
     let mut window = Window::new(NO, false, 100, true);
     for n in 0..40 {
         let origin = if n % 2 == 0 { Origin::Replay } else { Origin::Publish };
-        window.push(&WorkRow { origin, ..row(n, 1) }, NEVER, NOW);
+        window.push(&WorkRow { origin, ..row(n, 1) }, NOW);
     }
     let mut out = Vec::new();
     assert_eq!(window.start(20, NOW, &mut out), 4);

@@ -1,0 +1,83 @@
+//! Entries and their indexes.
+
+use super::{Entry, NonMin, Place, Slot, Window};
+use crate::core::lane::{Joined, LaneKey};
+use railhead_model::Timestamp;
+use railhead_store::{Position, WorkRow};
+
+impl Window {
+    pub(super) fn insert(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) {
+        if self.lanes.is_some() && !self.join_lane(slot, row, now) {
+            return;
+        }
+        let unheard = self.refilling && row.rev == 0;
+        let entry = Entry {
+            unheard,
+            due: row.due,
+            since: row.since.and_then(NonMin::new),
+            rev: row.rev,
+            attempts: row.attempts,
+            tries: row.tries,
+            origin: row.origin,
+            place: Place::Waiting,
+            stamp: self.stamp,
+        };
+        self.entries.insert(slot, entry);
+        self.enqueue(slot);
+    }
+
+    /// False if the row is not to be held.
+    pub(super) fn join_lane(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) -> bool {
+        let key = row.lane.map_or(LaneKey::Alone(slot), LaneKey::Hash);
+        let Some(lanes) = &mut self.lanes else { return true };
+        let head = lanes.head(key).and_then(|head| self.entries.get(&head));
+        let blocked = head.is_some_and(|head| head.place == Place::Waiting && head.due > now);
+        match lanes.join(slot, row.seq, key, blocked) {
+            Joined::Skipped => return false,
+            Joined::HeadBefore(before) => {
+                if let Some(entry) = self.entries.get(&before) {
+                    self.live.remove(&(entry.due, before));
+                }
+            }
+            Joined::Head | Joined::Follower => {}
+        }
+        true
+    }
+
+    /// Makes a waiting entry startable; a follower in its lane is not.
+    pub(super) fn enqueue(&mut self, slot: Slot) {
+        let Some(entry) = self.entries.get(&slot).filter(|entry| entry.place == Place::Waiting) else { return };
+        if let Some(lanes) = &self.lanes {
+            if lanes.is_head(slot) || mutated!(LaneIgnored) {
+                self.live.insert((entry.due, slot));
+            }
+        } else if entry.is_replay() {
+            self.replays.insert((entry.due, slot));
+        } else {
+            self.live.insert((entry.due, slot));
+        }
+    }
+
+    /// Takes an entry out of all indexes, without consequence for its lane's next.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        let Some(entry) = self.entries.remove(&slot) else { return };
+        self.busy -= usize::from(entry.is_busy());
+        self.live.remove(&(entry.due, slot));
+        self.replays.remove(&(entry.due, slot));
+        self.batched.remove(&slot);
+        if let Some(lanes) = &mut self.lanes {
+            lanes.leave(slot);
+        }
+    }
+
+    pub(super) fn position(&self, row: &WorkRow) -> Position {
+        if self.is_ordered() { Position::Seq(row.seq) } else { Position::Due(row.due, row.key.event, row.key.run) }
+    }
+
+    pub(super) fn place_of(&self, slot: Slot, entry: &Entry) -> Position {
+        match self.lanes.as_ref().and_then(|lanes| lanes.seq(slot)) {
+            Some(seq) => Position::Seq(seq),
+            None => Position::Due(entry.due, slot.event, slot.run),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What is started, and what comes of it.
+
+use super::{Entry, Horizon, Place, Slot, Window, before};
+use crate::core::lane::Next;
+use railhead_model::Timestamp;
+use railhead_store::Position;
+use std::collections::BTreeSet;
+
+impl Window {
+    /// When the first of those that may be started is due.
+    pub(in crate::core) fn next_due(&self) -> Option<Timestamp> {
+        match (self.live.first(), self.replays.first()) {
+            (Some((live, _)), Some((replay, _))) => Some(*live.min(replay)),
+            (first, second) => first.or(second).map(|(due, _)| *due),
+        }
+    }
+
+    /// True if at least `count` are due.
+    pub(in crate::core) fn has_due(&self, count: usize, now: Timestamp) -> bool {
+        let due = |set: &BTreeSet<(Timestamp, Slot)>| set.iter().take(count).take_while(|(due, _)| *due <= now).count();
+        due(&self.live) + due(&self.replays) >= count
+    }
+
+    /// Starts up to `count` that are due, oldest first, one replay to four others; answers with how many replays.
+    pub(in crate::core) fn start(&mut self, count: usize, now: Timestamp, out: &mut Vec<Slot>) -> u32 {
+        let mut replays = 0;
+        for _ in 0..count {
+            let live = self.live.first().filter(|(due, _)| *due <= now).copied();
+            let replay = self.replays.first().filter(|(due, _)| *due <= now).copied();
+            let replays_turn = replay.is_some() && (live.is_none() || self.turn % 5 == 4);
+            let Some((_, slot)) = (if replays_turn { replay } else { live }) else { break };
+            self.turn = self.turn.wrapping_add(1);
+            replays += u32::from(replays_turn);
+            self.place(slot, Place::Running);
+            out.push(slot);
+        }
+        replays
+    }
+
+    /// Starts the one that has been due for longest.
+    pub(in crate::core) fn start_oldest(&mut self, now: Timestamp, out: &mut Vec<Slot>) {
+        let oldest = self.live.first().into_iter().chain(self.replays.first()).min().copied();
+        if let Some((_, slot)) = oldest.filter(|(due, _)| *due <= now) {
+            self.place(slot, Place::Running);
+            out.push(slot);
+        }
+    }
+
+    /// Moves a delivery on its way.
+    pub(in crate::core) fn place(&mut self, slot: Slot, place: Place) {
+        let Some(entry) = self.entries.get_mut(&slot) else { return };
+        let before = std::mem::replace(&mut entry.place, place);
+        let (due, busy) = (entry.due, entry.is_busy());
+        match before {
+            Place::Waiting => {
+                self.live.remove(&(due, slot));
+                self.replays.remove(&(due, slot));
+            }
+            Place::Batched => {
+                self.batched.remove(&slot);
+            }
+            Place::Running | Place::Held => self.busy -= 1,
+        }
+        self.busy += usize::from(busy);
+        match place {
+            Place::Waiting => self.enqueue(slot),
+            Place::Batched => {
+                self.batched.insert(slot);
+            }
+            Place::Running | Place::Held => {}
+        }
+    }
+
+    /// Makes a delivery a member of a stable batch.
+    pub(in crate::core) fn batch(&mut self, slot: Slot) {
+        self.place(slot, Place::Batched);
+    }
+
+    /// Its retry is durable: it waits again.
+    pub(in crate::core) fn retried(
+        &mut self,
+        slot: Slot,
+        change: impl FnOnce(&mut Entry),
+        batched: bool,
+        now: Timestamp,
+    ) {
+        let Some(entry) = self.entries.get_mut(&slot) else { return };
+        change(entry);
+        entry.stamp = self.stamp;
+        let (due, beyond) = (entry.due, Position::Due(entry.due, slot.event, slot.run));
+        self.place(slot, if batched { Place::Batched } else { Place::Waiting });
+        if self.is_ordered() {
+            if due > now {
+                let followers = self.lanes.as_mut().map_or_else(Vec::new, |lanes| lanes.block(slot));
+                followers.into_iter().for_each(|slot| self.remove(slot));
+            }
+            return;
+        }
+        // Beyond the horizon it need not be held; but an older read may show it as it was.
+        let outside = matches!(self.horizon, Horizon::UpTo(last) if last.is_none_or(|last| beyond > last));
+        if self.flight.is_none() && outside && !batched {
+            self.remove(slot);
+        }
+    }
+
+    /// Its end is durable. True if it may still be pushed.
+    pub(in crate::core) fn ended(&mut self, slot: Slot) -> bool {
+        let unheard = self.get(slot).is_some_and(|entry| entry.unheard);
+        if let Some(flight) = &mut self.flight {
+            flight.settled.insert(slot);
+        }
+        self.leave(slot);
+        unheard
+    }
+
+    /// Its record was refused: whatever it is now must be read.
+    pub(in crate::core) fn refused(&mut self, slot: Slot) {
+        if let Some(flight) = &mut self.flight {
+            flight.settled.insert(slot);
+        }
+        if self.is_ordered() {
+            // Its lane must not go on before it is known whether it ended.
+            self.forget();
+        }
+        self.remove(slot);
+        self.hint();
+    }
+
+    /// Removes one for good: the next of its lane may go.
+    pub(super) fn leave(&mut self, slot: Slot) {
+        let next = self.lanes.as_mut().map_or(Next::Nothing, |lanes| lanes.leave(slot));
+        self.remove(slot);
+        match next {
+            Next::Head(head) => self.enqueue(head),
+            Next::ReadFrom(seq) => self.read_from(seq),
+            Next::Nothing => {}
+        }
+    }
+
+    /// Skipped followers must be read again.
+    pub(super) fn read_from(&mut self, seq: i64) {
+        let at = Position::Seq(seq);
+        self.limit_horizon(before(at));
+        if let Some(flight) = &mut self.flight {
+            flight.limit(at);
+        }
+    }
+}
