@@ -11,7 +11,7 @@ use crate::state::ApiState;
 use crate::{body, idempotency, keys};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::response::Response;
-use http::header::{AUTHORIZATION, ETAG, IF_NONE_MATCH};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use railhead_store::directory::Environment;
@@ -118,16 +118,10 @@ async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {
 
 /// Runs a call as a task of its own: a caller that leaves cancels nothing, and a panic ends in a 500.
 async fn run(call: Call) -> Result<Answer, Problem> {
-    let seen = call.headers.get(IF_NONE_MATCH).filter(|_| call.operation.verb.is_read()).cloned();
-    let answer = match tokio::spawn(idempotency::run(call)).await {
-        Ok(result) => result?,
-        Err(error) => return Err(Problem::internal(&format_args!("an operation did not end: {error}"))),
-    };
-    let unchanged = seen.is_some_and(|seen| Some(seen.as_bytes()) == answer.header_value(&ETAG).map(str::as_bytes));
-    if unchanged {
-        return Ok(Answer { status: 304, body: bytes::Bytes::new(), ..answer });
+    match tokio::spawn(idempotency::run(call)).await {
+        Ok(result) => result,
+        Err(error) => Err(Problem::internal(&format_args!("an operation did not end: {error}"))),
     }
-    Ok(answer)
 }
 
 fn request_id(state: &ApiState, headers: &HeaderMap) -> Arc<str> {

@@ -35,12 +35,6 @@ impl Verb {
             Self::Delete => "delete",
         }
     }
-
-    /// True for methods that change nothing.
-    #[must_use]
-    pub const fn is_read(self) -> bool {
-        matches!(self, Self::Get)
-    }
 }
 
 /// Where an operation happens.

@@ -244,3 +244,6 @@ fn close_batches(destination: &mut Destination, out: &mut Vec<Effect>) {
         out.extend(over.into_iter().map(|number| Effect::CloseBatch(no, number)));
     }
 }
+
+#[cfg(test)]
+mod tests;

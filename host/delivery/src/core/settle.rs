@@ -153,14 +153,14 @@ impl Engine {
     }
 }
 
-/// A result is durable, or was refused. True if it is an end whose push may still come.
+/// A result is durable, or was refused. True if a push of its first state may still come.
 fn apply(destination: &mut Destination, item: &RecordItem, answer: RecordAnswer, now: Now) -> bool {
     let slot = Slot::from(item.key);
     let batched = destination.is_batched(slot);
     let window = destination.window();
     let mut unheard = false;
     match (answer, &item.change) {
-        (RecordAnswer::Refused, _) => window.refused(slot),
+        (RecordAnswer::Refused, _) => unheard = window.refused(slot),
         (RecordAnswer::Applied(_), Change::End { .. }) => unheard = window.ended(slot),
         (RecordAnswer::Applied(rev), Change::Retry { due, attempts, since }) => {
             let change = |entry: &mut Entry| {

@@ -30,7 +30,7 @@ async fn a_vendor_id_counts_on_its_day_and_the_next() {
     let first = f.named(NOON, 1, &[]);
     let next_day = f.named(NOON.plus_ms(DAY_MS), 1, &[]);
     let later = f.named(NOON.plus_ms(2 * DAY_MS), 1, &[]);
-    assert_eq!(f.store.accept(&[first.clone()]).await, Ok(vec![Accepted::Stored]));
+    assert_eq!(f.store.accept(std::slice::from_ref(&first)).await, Ok(vec![Accepted::Stored]));
     assert!(
         matches!(&f.store.accept(&[next_day]).await.expect("an answer")[0], Accepted::Duplicate(d) if d.uid == first.uid)
     );

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, NOON};
 use crate::server;
-use railhead_store::StoreError;
+use railhead_store::{StoreError, WorkStore};
 use railhead_store_postgres::{PostgresOptions, PostgresStore};
 use sqlx::Connection;
 
@@ -62,18 +62,11 @@ async fn too_many_connections_are_unavailable() {
     let mut transaction = blocker.begin().await.expect("a transaction");
     sqlx::raw_sql("LOCK TABLE work").execute(&mut *transaction).await.expect("the lock");
     let asks = [railhead_model::DestinationNo(1)];
-    use railhead_store::WorkStore;
-    let (slow, refused) = tokio::join!(
-        async {
-            let first = store.survey(&asks).await;
-            first
-        },
-        async {
-            let refused = store.survey(&asks).await;
-            transaction.rollback().await.expect("the unlock");
-            refused
-        }
-    );
+    let (slow, refused) = tokio::join!(store.survey(&asks), async {
+        let refused = store.survey(&asks).await;
+        transaction.rollback().await.expect("the unlock");
+        refused
+    });
     assert_eq!(slow, Ok(vec![]));
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }

@@ -2,6 +2,7 @@
 
 use super::world::{hash, key, new_host, record_all, refill};
 use super::{START, World};
+use crate::directory::{Destination, Expect};
 use crate::work::{Command, Commanded, Health, RefillAsk, StableBatch};
 use crate::{Store, StoreError};
 use railhead_model::{DeliveryKey, DeliveryState, End, EventUid, Ordering, Origin, Reason};
@@ -110,7 +111,8 @@ pub async fn health_is_kept<S: Store>(store: &S) {
     assert_eq!(found.health, health, "health comes back");
     assert_eq!(found.revision, 1, "health is no configuration");
     assert_eq!(world.generation(store).await, generation, "health bumps no generation");
-    let again = store.put_destination(&found, crate::directory::Expect::Revision(1)).await.expect("a write");
+    let stale = Destination { health: Health::default(), ..found };
+    let again = store.put_destination(&stale, Expect::Revision(1)).await.expect("a write");
     assert_eq!(again.health, health, "a configuration write leaves health alone");
 }
 

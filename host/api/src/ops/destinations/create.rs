@@ -40,7 +40,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let id = railhead_model::ids::new_destination_id(call.state.now(), call.state.random_bytes());
     let made = create(&call, &tenant, id, body).await?;
     let location = format!("/v1/tenants/{}/destinations/{}", tenant.id, made.id);
-    Ok(super::get::answer(&call, &tenant, &made, 201)?.header(LOCATION, location))
+    Ok(super::get::answer(&call, &tenant, &made, 201).await?.header(LOCATION, location))
 }
 
 /// Makes a destination of this id.

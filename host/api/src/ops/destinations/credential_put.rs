@@ -73,7 +73,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let keys = call.keys(&tenant)?;
     destination::seal(&keys, found.no, &mut found.credentials, &field, change, call.state.now(), input.overlap_ms);
     let saved = super::put::save(&call, &tenant, found, expect, if_match).await?;
-    super::get::answer(&call, &tenant, &saved, 200)
+    super::get::answer(&call, &tenant, &saved, 200).await
 }
 
 /// The field stands in the path: an unknown one is 404; a wrong value stands at `/value`.

@@ -26,9 +26,7 @@ operation! {
 async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     let destination = call.destination(&tenant).await?;
-    let mut view = view(&call, &tenant, &destination);
-    add_waiting(&call, &[destination.no], std::slice::from_mut(&mut view)).await?;
-    Ok(Answer::json(200, &view)?.etag(destination.revision))
+    answer(&call, &tenant, &destination, 200).await
 }
 
 /// Waiting deliveries are counted up to this: counting more would cost as much as the backlog is long.
@@ -58,7 +56,9 @@ pub fn view(call: &Call, tenant: &Tenant, destination: &Destination) -> Value {
 /// Answers with a destination and its ETag.
 ///
 /// # Errors
-/// As [`Answer::json`].
-pub fn answer(call: &Call, tenant: &Tenant, destination: &Destination, status: u16) -> Result<Answer, Problem> {
-    Ok(Answer::json(status, &view(call, tenant, destination))?.etag(destination.revision))
+/// The store's.
+pub async fn answer(call: &Call, tenant: &Tenant, destination: &Destination, status: u16) -> Result<Answer, Problem> {
+    let mut view = view(call, tenant, destination);
+    add_waiting(call, &[destination.no], std::slice::from_mut(&mut view)).await?;
+    Ok(Answer::json(status, &view)?.etag(destination.revision))
 }

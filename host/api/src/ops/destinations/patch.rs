@@ -38,5 +38,5 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     }
     let input = Input::patched(&found.spec, patch)?;
     let saved = super::put::replace(&call, &tenant, found, input, expect, if_match).await?;
-    super::get::answer(&call, &tenant, &saved, 200)
+    super::get::answer(&call, &tenant, &saved, 200).await
 }

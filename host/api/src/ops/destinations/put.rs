@@ -51,13 +51,13 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let expect = if_match.check(found.as_ref().map(|destination| destination.revision))?;
     let Some(found) = found else {
         let made = super::create::create(&call, &tenant, id, body).await?;
-        return super::get::answer(&call, &tenant, &made, 201);
+        return super::get::answer(&call, &tenant, &made, 201).await;
     };
     if destination::names_given(&body) {
         call.authorize(Action::CredentialsWrite)?;
     }
     let saved = replace(&call, &tenant, found, Input::whole(body)?, expect, if_match).await?;
-    super::get::answer(&call, &tenant, &saved, 200)
+    super::get::answer(&call, &tenant, &saved, 200).await
 }
 
 /// Writes what somebody wants over what is there.

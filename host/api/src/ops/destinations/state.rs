@@ -72,7 +72,7 @@ async fn set(call: Call, state: DestinationState) -> Result<Answer, Problem> {
     let if_match = call.if_match()?;
     let expect = if_match.check(Some(found.revision))?;
     if found.state == state {
-        return super::get::answer(&call, &tenant, &found, 200);
+        return super::get::answer(&call, &tenant, &found, 200).await;
     }
     found.state = state;
     found.state_reason = match state {
@@ -81,5 +81,5 @@ async fn set(call: Call, state: DestinationState) -> Result<Answer, Problem> {
         DestinationState::Disabled => Some("disabled through the API".to_owned()),
     };
     let saved = super::put::save(&call, &tenant, found, expect, if_match).await?;
-    super::get::answer(&call, &tenant, &saved, 200)
+    super::get::answer(&call, &tenant, &saved, 200).await
 }

@@ -113,8 +113,9 @@ impl Window {
         unheard
     }
 
-    /// Its record was refused: whatever it is now must be read.
-    pub(in crate::core) fn refused(&mut self, slot: Slot) {
+    /// Its record was refused: whatever it is now must be read. True if its first state may still be pushed.
+    pub(in crate::core) fn refused(&mut self, slot: Slot) -> bool {
+        let unheard = self.get(slot).is_some_and(|entry| entry.unheard);
         if let Some(flight) = &mut self.flight {
             flight.settled.insert(slot);
         }
@@ -124,6 +125,7 @@ impl Window {
         }
         self.remove(slot);
         self.hint();
+        unheard
     }
 
     /// Removes one for good: the next of its lane may go.

@@ -1,0 +1,286 @@
+//! What the engine does with whole inputs, one destination at a time.
+
+use super::*;
+use crate::core::{AttemptItem, RecordId, Settings};
+use railhead_model::{
+    DeliveryKey, DestinationState, End, EventUid, HostId, Jitter, Origin, Outcome, RateLimit, Reason, RetryPolicy, ShardNo,
+    TenantNo, Timestamp,
+};
+use railhead_store::work::Health;
+use railhead_store::{Change, RecordAnswer, WorkRow};
+
+const NO: DestinationNo = DestinationNo(1);
+const START: u64 = 1_000;
+
+fn settings() -> Settings {
+    Settings {
+        no: NO,
+        tenant: TenantNo(1),
+        state: DestinationState::Active,
+        retry: RetryPolicy::Schedule(railhead_model::destination::Schedule { schedule_ms: vec![2_000, 2_000] }),
+        jitter: Jitter::None,
+        rate_limit: None,
+        concurrency: 8,
+        hand_over: 4,
+        sessions: 2,
+        batch: None,
+        ordered: false,
+        hold_on_dead: false,
+        health: Health::default(),
+    }
+}
+
+fn row(n: u8) -> WorkRow {
+    WorkRow {
+        key: DeliveryKey { event: EventUid::new(Timestamp(1), [n; 10]), destination: NO, run: 0 },
+        tenant: TenantNo(1),
+        due: Timestamp(1),
+        attempts: 0,
+        tries: 0,
+        since: None,
+        rev: 0,
+        lane: None,
+        seq: i64::from(n),
+        origin: Origin::Publish,
+        previous: None,
+        job: None,
+    }
+}
+
+/// An engine, its clock (wall and monotonic run together) and what it asked for last.
+struct Bench {
+    engine: Engine,
+    now: u64,
+    out: Vec<Effect>,
+}
+
+impl Bench {
+    fn new(settings: Settings, rows: &[WorkRow]) -> Self {
+        let engine = Engine::new(Config { held: 6, ..Config::default() }, 7);
+        let mut bench = Self { engine, now: START, out: Vec::new() };
+        bench.lease(60_000);
+        bench.step(Input::Config(Box::new(settings)));
+        bench.step(Input::Refilled { destination: NO, rows: rows.to_vec() });
+        bench
+    }
+
+    fn step(&mut self, input: Input) {
+        self.out.clear();
+        let now = Now { wall: Timestamp(self.now as i64), mono_ms: self.now };
+        self.engine.step(now, input, &mut self.out);
+    }
+
+    fn lease(&mut self, for_ms: u64) {
+        let shards = (0..=255).map(ShardNo).collect();
+        let host = HostId::new(Timestamp(1), [0; 10]);
+        self.step(Input::Lease { host, until_mono_ms: self.now + for_ms, shards });
+    }
+
+    fn tick_at(&mut self, now: u64) {
+        self.now = now;
+        self.step(Input::Tick);
+    }
+
+    fn attempts(&self) -> Vec<(AttemptId, Vec<AttemptItem>)> {
+        let started = self.out.iter().filter_map(|effect| match effect {
+            Effect::Attempt { id, items, .. } => Some((*id, items.clone())),
+            _ => None,
+        });
+        started.collect()
+    }
+
+    fn records(&self) -> Vec<(RecordId, Vec<RecordItem>)> {
+        let sent = self.out.iter().filter_map(|effect| match effect {
+            Effect::Record { id, items } => Some((*id, items.clone())),
+            _ => None,
+        });
+        sent.collect()
+    }
+
+    /// Settles every item of one hand-over with the same outcome, ends it, and answers with the results.
+    fn settle(&mut self, attempt: &(AttemptId, Vec<AttemptItem>), outcome: &Outcome) -> Vec<RecordItem> {
+        let outcomes = attempt.1.iter().map(|item| (item.key, outcome.clone())).collect();
+        self.step(Input::Settled { attempt: attempt.0, outcomes });
+        self.step(Input::AttemptOver(attempt.0));
+        self.tick_at(self.now + 25);
+        let records = self.records();
+        records.into_iter().flat_map(|(_, items)| items).collect()
+    }
+}
+
+fn reason(code: &str) -> Reason {
+    Reason::new(code, "")
+}
+
+fn delivered() -> Outcome {
+    Outcome::Delivered(reason("delivered"))
+}
+
+#[test]
+fn what_is_due_starts_at_once_in_as_many_sessions_as_there_are() {
+    let rows: Vec<_> = (1..=12).map(row).collect();
+    let bench = Bench::new(settings(), &rows);
+    let sizes: Vec<_> = bench.attempts().iter().map(|(_, items)| items.len()).collect();
+    assert_eq!(sizes, [4, 4], "two sessions, eight in flight");
+}
+
+#[test]
+fn a_delivered_event_is_recorded_within_25_ms_and_not_earlier() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
+    assert!(bench.records().is_empty());
+    bench.tick_at(START + 25);
+    let (id, items) = bench.records().remove(0);
+    assert!(matches!(&items[0].change, Change::End { end: End::Delivered, attempts: 1, .. }), "{items:?}");
+    bench.step(Input::AttemptOver(attempt.0));
+    bench.step(Input::Recorded { record: id, answers: vec![RecordAnswer::Applied(1)] });
+    assert!(bench.engine.is_quiet() && !bench.engine.is_busy(NO));
+}
+
+#[test]
+fn throttling_pauses_the_destination_and_costs_no_attempt() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    let items = bench.settle(&attempt, &Outcome::Throttled(reason("http-429"), 5_000));
+    let due = Timestamp(START as i64 + 5_000);
+    assert_eq!(items[0].change, Change::Retry { due, attempts: 0, since: Timestamp(START as i64) });
+    bench.step(Input::Pushed(vec![row(2)]));
+    assert!(bench.attempts().is_empty(), "nobody else goes either");
+    bench.tick_at(START + 5_000);
+    assert_eq!(bench.attempts().len(), 1);
+}
+
+#[test]
+fn too_large_halves_the_hand_over_and_alone_it_is_dead() {
+    let mut bench = Bench::new(settings(), &(1..=4).map(row).collect::<Vec<_>>());
+    let attempt = bench.attempts().remove(0);
+    let items = bench.settle(&attempt, &Outcome::TooLarge(reason("http-413")));
+    assert!(items.iter().all(|item| matches!(item.change, Change::Retry { attempts: 0, .. })), "{items:?}");
+    bench.step(Input::Recorded { record: RecordId(1), answers: vec![RecordAnswer::Applied(1); 4] });
+    bench.tick_at(START + 1_100);
+    assert_eq!(bench.attempts().iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [2, 2]);
+    let mut alone = Bench::new(settings(), &[row(1)]);
+    let attempt = alone.attempts().remove(0);
+    let items = alone.settle(&attempt, &Outcome::TooLarge(reason("http-413")));
+    assert!(matches!(items[0].change, Change::End { end: End::Dead, .. }));
+}
+
+#[test]
+fn misconfigured_opens_the_breaker_and_kills_nothing_before_the_retry_span_ends() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    let outcome = Outcome::Misconfigured(reason("no-such-host"));
+    bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, outcome)] });
+    assert!(bench.out.contains(&Effect::Failing(NO, true)));
+    bench.step(Input::AttemptOver(attempt.0));
+    bench.tick_at(START + 25);
+    let items = bench.records().remove(0).1;
+    assert!(matches!(items[0].change, Change::Retry { attempts: 0, .. }), "{items:?}");
+    let late = WorkRow { since: Some(Timestamp(START as i64 - 4_001)), tries: 3, ..row(2) };
+    let mut bench = Bench::new(settings(), &[late]);
+    let attempt = bench.attempts().remove(0);
+    assert_eq!(attempt.1[0].n, 4);
+    let items = bench.settle(&attempt, &Outcome::RejectedCredentials(reason("http-401")));
+    assert!(matches!(items[0].change, Change::End { end: End::Dead, .. }), "{items:?}");
+}
+
+#[test]
+fn attempts_are_used_up_one_by_one() {
+    let last = WorkRow { attempts: 2, tries: 2, since: Some(Timestamp(1)), ..row(1) };
+    let mut bench = Bench::new(settings(), &[row(2), last]);
+    let attempt = bench.attempts().remove(0);
+    let items = bench.settle(&attempt, &Outcome::Transient(reason("http-503"), None));
+    let ends = items.iter().filter(|item| matches!(&item.change, Change::End { end: End::Dead, attempts: 3, .. }));
+    assert_eq!(ends.count(), 1);
+    assert!(items.iter().any(|item| matches!(item.change, Change::Retry { attempts: 1, .. })));
+}
+
+#[test]
+fn untried_leaves_no_record_and_rests_a_moment() {
+    let mut bench = Bench::new(settings(), &[row(1), row(2)]);
+    let attempt = bench.attempts().remove(0);
+    assert!(bench.settle(&attempt, &Outcome::Untried(reason("trap"))).is_empty());
+    assert!(bench.attempts().is_empty());
+    bench.tick_at(START + 250);
+    assert_eq!(bench.attempts().iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [1, 1], "smaller ones");
+}
+
+#[test]
+fn an_endpoint_that_is_gone_switches_its_destination_off() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    let gone = Outcome::Permanent(reason("destination-gone"));
+    bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, gone)] });
+    assert!(bench.out.contains(&Effect::Disable(NO, reason("destination-gone"))));
+    bench.step(Input::Pushed(vec![row(2)]));
+    assert!(bench.attempts().is_empty());
+}
+
+#[test]
+fn nothing_starts_without_a_lease_and_ordered_hand_overs_do_not_outlive_it() {
+    let ordered = Settings { ordered: true, ..settings() };
+    let mut bench = Bench::new(ordered, &[WorkRow { lane: Some([1; 16]), ..row(1) }]);
+    let attempt = bench.attempts().remove(0);
+    bench.tick_at(START + 60_000);
+    assert!(bench.out.contains(&Effect::Abort(attempt.0)));
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    bench.now = START + 60_000;
+    bench.step(Input::Pushed(vec![row(2)]));
+    assert!(bench.attempts().is_empty());
+    assert!(!bench.out.contains(&Effect::Abort(attempt.0)), "others finish");
+    bench.lease(5_000);
+    assert_eq!(bench.attempts().len(), 1);
+}
+
+#[test]
+fn drain_starts_nothing_and_records_at_once() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    bench.step(Input::Drain);
+    bench.step(Input::Pushed(vec![row(2)]));
+    assert!(bench.attempts().is_empty());
+    bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
+    assert_eq!(bench.records().len(), 1);
+}
+
+#[test]
+fn with_too_many_results_held_nothing_starts() {
+    let mut bench = Bench::new(settings(), &(1..=12).map(row).collect::<Vec<_>>());
+    for attempt in bench.attempts() {
+        bench.settle(&attempt, &delivered());
+    }
+    assert_eq!(bench.engine.held(), 8);
+    assert!(bench.attempts().is_empty(), "six is the bound here");
+    bench.step(Input::Recorded { record: RecordId(1), answers: vec![RecordAnswer::Applied(1); 8] });
+    bench.tick_at(bench.now + 25);
+    assert_eq!(bench.engine.held() + bench.engine.running(), 5, "then it goes on");
+}
+
+#[test]
+fn the_rate_limit_spaces_starts() {
+    let limited = Settings { rate_limit: Some(RateLimit { per_second: 10.0, burst: 1 }), ..settings() };
+    let mut bench = Bench::new(limited, &[row(1), row(2)]);
+    assert_eq!(bench.attempts().iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [1]);
+    assert!(bench.out.contains(&Effect::WakeAt(START + 100)));
+    bench.tick_at(START + 100);
+    assert_eq!(bench.attempts().len(), 1);
+}
+
+#[test]
+fn fenced_cuts_everything_and_answers_nothing_more() {
+    let mut bench = Bench::new(settings(), &[row(1)]);
+    let attempt = bench.attempts().remove(0);
+    bench.step(Input::Fenced);
+    assert_eq!(bench.out, [Effect::Abort(attempt.0)]);
+    bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
+    bench.tick_at(START + 100);
+    assert!(bench.out.is_empty());
+}
+
+#[test]
+fn an_idle_destination_holds_no_window() {
+    let bench = Bench::new(settings(), &[]);
+    assert!(bench.engine.destinations[&NO].window.is_none());
+}
