@@ -2,6 +2,7 @@
 
 use crate::compose::StartError;
 use crate::config::Config;
+use railhead_model::{Clock as _, SystemClock};
 use railhead_store::Store;
 use railhead_store_postgres::PostgresStore;
 use railhead_store_sqlite::SqliteStore;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     match config.sqlite_path() {
         Some(path) => Ok(Arc::new(open_sqlite(&path).await?)),
-        None => refuse_postgres(config).await,
+        None => open_postgres(config).await,
     }
 }
 
@@ -46,15 +47,33 @@ async fn connect_postgres(config: &Config) -> Result<PostgresStore, StartError> 
     PostgresStore::connect(&config.database_url, &options).await.map_err(|error| StartError::at("the database", error))
 }
 
-/// Many hosts on one database are in work: what `serve` needs of it beyond accept, record and configuration is not there
-/// yet, so it says so instead of starting half.
-async fn refuse_postgres(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+/// Pending migrations are a refusal, not a surprise: they are made by `railhead migrate`, or `serve --migrate`.
+async fn open_postgres(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     let store = connect_postgres(config).await?;
-    let pending = store.pending().await.map_err(|error| StartError::at("the database", error))?;
-    let hint = if pending.is_empty() { "" } else { " (its schema has pending migrations: `railhead migrate`)" };
-    Err(StartError(format!(
-        "this version serves from the embedded store only{hint}. Leave RAILHEAD_DATABASE_URL unset, or set it to sqlite://path"
-    )))
+    let failed = |error: railhead_store::StoreError| StartError::at("the database", error);
+    let pending = store.pending().await.map_err(failed)?;
+    if !pending.is_empty() {
+        let names = pending.join(", ");
+        return Err(StartError(format!(
+            "the database's schema is not up to date ({names}): run `railhead migrate`, or start with `serve --migrate`"
+        )));
+    }
+    let clock = SystemClock::new();
+    store.ensure_partitions(clock.now()).await.map_err(failed)?;
+    tokio::spawn(keep_partitions(store.clone(), clock));
+    Ok(Arc::new(store))
+}
+
+/// Days are made three ahead, so a host that cannot make one for hours loses nothing.
+const PARTITIONS_EVERY: std::time::Duration = std::time::Duration::from_secs(3_600);
+
+async fn keep_partitions(store: PostgresStore, clock: SystemClock) {
+    loop {
+        tokio::time::sleep(PARTITIONS_EVERY).await;
+        if let Err(error) = store.ensure_partitions(clock.now()).await {
+            tracing::warn!(%error, "the next days' partitions could not be made; tried again in an hour");
+        }
+    }
 }
 
 /// Makes a folder that only its owner enters, unless it is there.

@@ -101,8 +101,8 @@ pub async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), S
 
 fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, test: bool) -> PgPool {
     let options = base.clone().options([
-        ("enable_seqscan", "on".to_owned()),
-        ("plan_cache_mode", "auto".to_owned()),
+        ("enable_seqscan", "off".to_owned()),
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("jit", "off".to_owned()),
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", statement_ms.to_string()),

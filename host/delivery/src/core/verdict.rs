@@ -45,12 +45,16 @@ pub(super) fn conclude(destination: &mut Destination, hand_over: &HandOver, now:
         destination.untried = 0;
         return;
     }
-    // Nothing was sent: not at once again, whatever the reason.
-    let pause = UNTRIED_MS.saturating_mul(1 << destination.untried.min(10)).min(MAX_UNTRIED_MS);
-    destination.pause_until = destination.pause_until.max(now.mono_ms + pause);
+    rest(destination, now);
     if hand_over.untried > 0 && !hand_over.aborted {
         destination.untried = destination.untried.saturating_add(1);
     }
+}
+
+/// Something was not sent: not at once again, whatever the reason.
+fn rest(destination: &mut Destination, now: Now) {
+    let pause = UNTRIED_MS.saturating_mul(1 << destination.untried.min(10)).min(MAX_UNTRIED_MS);
+    destination.pause_until = destination.pause_until.max(now.mono_ms + pause);
 }
 
 /// What one outcome does to its destination: breaker, pause, latency, and whether it is switched off.
@@ -99,6 +103,7 @@ pub(super) fn react(
         }
         Outcome::Untried(_) => {
             hand_over.untried += 1;
+            rest(destination, now);
             Transition::Stays
         }
     };
