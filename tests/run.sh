@@ -26,5 +26,10 @@ RAILHEAD_REQUIRE_POSTGRES=1 RAILHEAD_TEST_PYTHON="$PWD/target/test-venv/bin/pyth
 RAILHEAD_SIM_SEEDS="${RAILHEAD_SIM_SEEDS:-1000}"
 export RAILHEAD_REQUIRE_POSTGRES RAILHEAD_TEST_PYTHON RAILHEAD_SIM_SEEDS
 
+# One build for everything: the end-to-end tests start the binary that was built beside them.
+cargo build --workspace --all-targets --locked
+RAILHEAD_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/railhead"
+export RAILHEAD_BIN
+
 cargo test --manifest-path plugins/webhook/Cargo.toml --target-dir target/plugins --locked
 cargo test --workspace --locked

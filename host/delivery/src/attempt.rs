@@ -6,7 +6,9 @@ use crate::fleet::Loaded;
 use crate::measures;
 use crate::record::PAYLOAD_GONE;
 use crate::running::Shared;
-use railhead_model::{Attempt, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
+use bytes::Bytes;
+use railhead_model::attempt::MAX_CAPTURE;
+use railhead_model::{Attempt, BodyPart, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
 use railhead_vault::TenantKeys;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -117,6 +119,8 @@ pub(crate) struct Sink {
     id: AttemptId,
     loaded: Loaded,
     keys: Arc<TenantKeys>,
+    /// Payloads that are not the stored ones, by index: a transcript cannot refer to them.
+    reshaped: Vec<Option<Bytes>>,
     /// What was handed over and is not settled yet; `None` when the call is over.
     open: Mutex<Option<Vec<Option<AttemptItem>>>>,
 }
@@ -124,7 +128,8 @@ pub(crate) struct Sink {
 impl Sink {
     fn new(shared: &Arc<Shared>, id: AttemptId, loaded: Loaded, keys: Arc<TenantKeys>, handed: &[Handed]) -> Self {
         let open = handed.iter().map(|one| Some(AttemptItem { key: one.delivery, n: one.attempt })).collect();
-        Self { shared: Arc::clone(shared), id, loaded, keys, open: Mutex::new(Some(open)) }
+        let reshaped = handed.iter().map(|one| one.reshaped.then(|| one.event.data.clone())).collect();
+        Self { shared: Arc::clone(shared), id, loaded, keys, reshaped, open: Mutex::new(Some(open)) }
     }
 
     fn close(&self) {
@@ -170,8 +175,28 @@ impl Sink {
     }
 }
 
+/// Puts the payload that was sent where the transcript refers to the stored one, as far as captures go.
+fn write_out(transcript: &mut Transcript, data: &Bytes) {
+    let kept = data.get(..data.len().min(MAX_CAPTURE)).unwrap_or_default();
+    let omitted = (data.len() - kept.len()) as u64;
+    let text = BodyPart::Text(String::from_utf8_lossy(kept).into_owned());
+    for exchange in &mut transcript.exchanges {
+        let parts = std::mem::take(&mut exchange.request.body).into_iter();
+        exchange.request.body = parts
+            .flat_map(|part| match part {
+                BodyPart::EventData if omitted > 0 => vec![text.clone(), BodyPart::Omitted(omitted)],
+                BodyPart::EventData => vec![text.clone()],
+                other => vec![other],
+            })
+            .collect();
+    }
+}
+
 impl Settle for Sink {
-    fn settle(&self, settled: Settled) {
+    fn settle(&self, mut settled: Settled) {
+        if let Some(Some(data)) = self.reshaped.get(settled.index) {
+            write_out(&mut settled.transcript, data);
+        }
         // Held over `conclude`, so that nothing is told of after the call is over.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = open.as_mut().and_then(|open| open.get_mut(settled.index));

@@ -183,7 +183,8 @@ impl Raw {
 
     fn finish(self) -> Result<Config, ConfigError> {
         let data = self.data.unwrap_or_else(|| PathBuf::from("./railhead-data"));
-        let database_url = self.database_url.unwrap_or_else(|| format!("sqlite://{}", data.join("railhead.db").display()));
+        let database_url =
+            self.database_url.unwrap_or_else(|| format!("sqlite://{}", data.join("railhead.db").display()));
         if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| database_url.starts_with(scheme)) {
             let why = "expected sqlite://path or postgres://user@host/database".to_owned();
             return Err(ConfigError::Setting { name: "RAILHEAD_DATABASE_URL", why });
@@ -218,16 +219,21 @@ impl Raw {
 
 fn address(name: &'static str, value: Option<String>, default: &str) -> Result<SocketAddr, ConfigError> {
     let text = value.unwrap_or_else(|| default.to_owned());
-    text.parse().map_err(|_| ConfigError::Setting { name, why: format!("expected address:port, such as {default}, got `{text}`") })
+    text.parse().map_err(|_| ConfigError::Setting {
+        name,
+        why: format!("expected address:port, such as {default}, got `{text}`"),
+    })
 }
 
 fn networks(text: &str) -> Result<Vec<IpNet>, ConfigError> {
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     items
         .map(|item| {
-            item.parse().or_else(|_| item.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(|_| ConfigError::Setting {
-                name: "RAILHEAD_EGRESS_ALLOW",
-                why: format!("expected networks such as 127.0.0.0/8,::1/128, got `{item}`"),
+            item.parse().or_else(|_| item.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(|_| {
+                ConfigError::Setting {
+                    name: "RAILHEAD_EGRESS_ALLOW",
+                    why: format!("expected networks such as 127.0.0.0/8,::1/128, got `{item}`"),
+                }
             })
         })
         .collect()
@@ -259,18 +265,20 @@ fn log_format(value: Option<&str>) -> Result<LogFormat, ConfigError> {
     match value {
         None | Some("text") => Ok(LogFormat::Text),
         Some("json") => Ok(LogFormat::Json),
-        Some(other) => {
-            Err(ConfigError::Setting { name: "RAILHEAD_LOG_FORMAT", why: format!("expected text or json, got `{other}`") })
-        }
+        Some(other) => Err(ConfigError::Setting {
+            name: "RAILHEAD_LOG_FORMAT",
+            why: format!("expected text or json, got `{other}`"),
+        }),
     }
 }
 
 /// Short keys could be guessed; the value itself is never repeated.
 fn key(name: &'static str, value: Option<String>) -> Result<Option<String>, ConfigError> {
     match value.filter(|text| !text.is_empty()) {
-        Some(text) if text.len() < 24 => {
-            Err(ConfigError::Setting { name, why: "expected at least 24 characters; make one with `openssl rand -hex 24`".into() })
-        }
+        Some(text) if text.len() < 24 => Err(ConfigError::Setting {
+            name,
+            why: "expected at least 24 characters; make one with `openssl rand -hex 24`".into(),
+        }),
         other => Ok(other),
     }
 }
@@ -311,8 +319,13 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_file() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "listen = \"127.0.0.1:1\"\nretention_days = 7\negress_allow = [\"10.0.0.0/8\", \"::1\"]").expect("written");
-        let config = Config::load(Some(file.path()), |name| (name == "RAILHEAD_LISTEN").then(|| "127.0.0.1:2".to_owned()));
+        std::fs::write(
+            file.path(),
+            "listen = \"127.0.0.1:1\"\nretention_days = 7\negress_allow = [\"10.0.0.0/8\", \"::1\"]",
+        )
+        .expect("written");
+        let config =
+            Config::load(Some(file.path()), |name| (name == "RAILHEAD_LISTEN").then(|| "127.0.0.1:2".to_owned()));
         let config = config.expect("loads");
         assert_eq!((config.listen.port(), config.retention_days, config.egress_allow.len()), (2, 7, 2));
         std::fs::write(file.path(), "listne = \"x\"").expect("written");

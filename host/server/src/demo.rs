@@ -59,7 +59,10 @@ async fn write_ledger(path: &std::path::Path, stage: &Stage) -> Result<(), DemoE
     let failed = |error: std::io::Error| DemoError::Host(format!("{}: {error}", path.display()));
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
     for destination in &stage.destinations {
-        let secret = stage.api.post(&format!("{}/credentials/signing_secret/reveal", destination.resource()), &serde_json::json!({})).await?;
+        let secret = stage
+            .api
+            .post(&format!("{}/credentials/signing_secret/reveal", destination.resource()), &serde_json::json!({}))
+            .await?;
         let line = serde_json::json!({"path": destination.path(), "secret": secret["value"]});
         writeln!(file, "{line}").map_err(failed)?;
     }

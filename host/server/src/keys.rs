@@ -82,7 +82,9 @@ fn show_list(page: &Value, json: bool) {
     }
     let mut rows = vec![["id", "name", "scopes", "created", "expires", "revoked"].map(str::to_owned).to_vec()];
     for key in page["data"].as_array().into_iter().flatten() {
-        rows.push(["id", "name", "scopes", "created_at", "expires_at", "revoked"].map(|field| cell(&key[field])).to_vec());
+        rows.push(
+            ["id", "name", "scopes", "created_at", "expires_at", "revoked"].map(|field| cell(&key[field])).to_vec(),
+        );
     }
     say(table(&rows).trim_end());
 }

@@ -8,8 +8,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// The filter is not one.
 pub fn start(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log)
-        .map_err(|error| format!("setting RAILHEAD_LOG: {error}; expected a filter such as info or railhead=debug,warn"))?;
+    let filter = EnvFilter::try_new(&config.log).map_err(|error| {
+        format!("setting RAILHEAD_LOG: {error}; expected a filter such as info or railhead=debug,warn")
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match config.log_format {
         LogFormat::Text => builder.try_init(),

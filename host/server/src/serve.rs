@@ -98,7 +98,8 @@ impl Serving {
 
 async fn bind(setting: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| StartError(format!("setting {setting}: cannot listen on {address}: {error}")))?;
+    let listener =
+        listener.map_err(|error| StartError(format!("setting {setting}: cannot listen on {address}: {error}")))?;
     let bound = listener.local_addr().map_err(|error| StartError::at(setting, error))?;
     Ok((listener, bound))
 }

@@ -45,9 +45,20 @@ mod tests {
     fn private_addresses_and_plain_http_are_refused_in_every_spelling() {
         let policy = EgressPolicy::default();
         for url in [
-            "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f.1/", "https://[::1]/",
-            "https://[::ffff:10.0.0.1]/", "https://10.0.0.1/", "https://169.254.169.254/", "http://example.com/",
-            "http://93.184.216.34/", "ftp://example.com/", "https://user:pw@example.com/", "example.com", "",
+            "https://127.0.0.1/",
+            "https://127.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://10.0.0.1/",
+            "https://169.254.169.254/",
+            "http://example.com/",
+            "http://93.184.216.34/",
+            "ftp://example.com/",
+            "https://user:pw@example.com/",
+            "example.com",
+            "",
         ] {
             assert!(check(&policy, url).is_err(), "{url}");
         }

@@ -5,8 +5,8 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments as _, types::Type};
 
-/// Rows of one statement. Fixed sizes keep the number of prepared statements small.
-const SIZES: [usize; 4] = [64, 16, 4, 1];
+/// Rows of one statement. Powers of two keep the number of prepared statements small, and that of calls too.
+const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// One statement in all sizes: `head (row), (row), … tail`.
 pub(crate) struct Multi([String; SIZES.len()]);

@@ -39,7 +39,11 @@ pub async fn run(rate: u64, seconds: u64) -> Value {
     }
     sink.wait(&http, sent.len()).await;
     let arrivals: BTreeMap<_, _> = sink.arrivals(&http).await.into_iter().collect();
-    let mut ends: Vec<u64> = sent.iter().filter(|(id, _)| id[1..].parse::<usize>().is_ok_and(|n| n >= warm)).map(|(id, at)| arrivals[id] - at).collect();
+    let mut ends: Vec<u64> = sent
+        .iter()
+        .filter(|(id, _)| id[1..].parse::<usize>().is_ok_and(|n| n >= warm))
+        .map(|(id, at)| arrivals[id] - at)
+        .collect();
     json!({
         "rate": rate, "events": ends.len(),
         "end_to_end_ms": percentiles(&mut ends),
@@ -64,6 +68,8 @@ fn fsyncs(folder: &std::path::Path) -> Vec<u64> {
 
 fn percentiles(us: &mut [u64]) -> Value {
     us.sort_unstable();
-    let at = |permille: usize| us.get((us.len() * permille / 1_000).min(us.len().saturating_sub(1))).map_or(0.0, |us| *us as f64 / 1_000.0);
+    let at = |permille: usize| {
+        us.get((us.len() * permille / 1_000).min(us.len().saturating_sub(1))).map_or(0.0, |us| *us as f64 / 1_000.0)
+    };
     json!({"p50": at(500), "p99": at(990), "p999": at(999)})
 }

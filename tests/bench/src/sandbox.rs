@@ -37,7 +37,8 @@ async fn plain(sink: &Sink, events: usize) -> (f64, f64) {
     let client = reqwest::Client::new();
     let (url, body) = (format!("{}/plain", sink.base), crate::load::payload().to_string());
     let send = |_| {
-        let request = client.post(&url).header("webhook-id", "x").header("content-type", "application/json").body(body.clone());
+        let request =
+            client.post(&url).header("webhook-id", "x").header("content-type", "application/json").body(body.clone());
         async move {
             let response = request.send().await.expect("answers");
             response.bytes().await.expect("read");
@@ -53,7 +54,8 @@ async fn sandboxed(sink: &Sink, events: usize) -> (f64, f64) {
     let egress = Arc::new(Egress::new(policy, None).expect("egress"));
     let sandbox = Sandbox::new(SandboxConfig::default(), egress, clock).expect("a sandbox");
     let connector = sandbox.load(railhead_plugins::WEBHOOK).await.expect("the webhook connector");
-    let field = connector.manifest.credentials.iter().find(|field| field.name == "signing_secret").expect("declared").clone();
+    let field =
+        connector.manifest.credentials.iter().find(|field| field.name == "signing_secret").expect("declared").clone();
     let target = Target {
         connector,
         tenant: 1,
@@ -71,7 +73,11 @@ async fn sandboxed(sink: &Sink, events: usize) -> (f64, f64) {
     };
     let data = bytes::Bytes::from(crate::load::payload().to_string());
     let call = |_| {
-        let events = (0..HAND_OVER).map(|n| CallEvent { event: Arc::new(event(n, data.clone())), attempt: 1, traceparent: None });
+        let events = (0..HAND_OVER).map(|n| CallEvent {
+            event: Arc::new(event(n, data.clone())),
+            attempt: 1,
+            traceparent: None,
+        });
         let call = Call { batch_id: "b".to_owned(), deadline_ms: 15_000, events: events.collect() };
         let (sandbox, target) = (Arc::clone(&sandbox), target.clone());
         async move {
@@ -96,7 +102,12 @@ fn event(n: usize, data: bytes::Bytes) -> Event {
         id: format!("e{n}"),
         event_type: "order.created".to_owned(),
         accepted_at: at,
-        head: Head { source: "/".to_owned(), time: at.to_string(), content_type: "application/json".to_owned(), ..Head::default() },
+        head: Head {
+            source: "/".to_owned(),
+            time: at.to_string(),
+            content_type: "application/json".to_owned(),
+            ..Head::default()
+        },
         data,
     }
 }

@@ -27,7 +27,12 @@ pub fn now_us() -> u64 {
 pub async fn run() {
     let ledger = Ledger::default();
     let router = Router::new()
-        .route("/count", axum::routing::get(|State(ledger): State<Ledger>| async move { ledger.count.load(Ordering::Relaxed).to_string() }))
+        .route(
+            "/count",
+            axum::routing::get(|State(ledger): State<Ledger>| async move {
+                ledger.count.load(Ordering::Relaxed).to_string()
+            }),
+        )
         .route(
             "/arrivals",
             axum::routing::get(|State(ledger): State<Ledger>| async move {

@@ -139,7 +139,8 @@ impl Sink {
         let status = match &script {
             Script::InTurn(statuses) => statuses.get(*turn).or(statuses.last()).copied(),
             Script::FirstFails(status, one_in) => {
-                let unlucky = id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % one_in == 0;
+                let unlucky =
+                    id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % one_in == 0;
                 (*turn == 0 && unlucky).then_some(*status)
             }
             _ => None,
@@ -149,7 +150,13 @@ impl Sink {
     }
 }
 
-async fn receive(State(sink): State<Sink>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn receive(
+    State(sink): State<Sink>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
     let path = uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers: BTreeMap<_, _> = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();

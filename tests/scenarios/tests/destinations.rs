@@ -14,7 +14,8 @@ async fn host() -> (tempfile::TempDir, Host, Sink) {
 /// Makes a destination, publishes one event, and answers its first attempt as the API shows it.
 async fn first_attempt(client: &Client, id: &str, body: Value) -> Value {
     client.make_destination("acme", id, &body).await;
-    let event = json!({"tenant": "acme", "type": format!("to.{id}"), "id": format!("e-{id}"), "data": {"hello": "world"}});
+    let event =
+        json!({"tenant": "acme", "type": format!("to.{id}"), "id": format!("e-{id}"), "data": {"hello": "world"}});
     let (status, answer) = client.post("/v1/events", &event).await;
     assert_eq!(status, 202, "{answer}");
     for _ in 0..200 {
@@ -51,7 +52,8 @@ async fn an_echoing_endpoint_gives_no_secret_to_the_record() {
     let (_folder, host, sink) = host().await;
     sink.script("/echo", Script::Echo);
     let token = "canary-token-3f9a7c51d2";
-    let more = json!({"credentials": {"bearer_token": token, "signing_secret": "whsec_Y2FuYXJ5LXNlY3JldC1vZi10aGUtZWNobw=="}});
+    let more =
+        json!({"credentials": {"bearer_token": token, "signing_secret": "whsec_Y2FuYXJ5LXNlY3JldC1vZi10aGUtZWNobw=="}});
     let attempt = first_attempt(&host.client(), "echo", webhook(&sink.url("/echo"), "echo", more)).await;
     assert_eq!(attempt["outcome"], "delivered", "{attempt}");
     let received = sink.received_at("/echo");
@@ -99,11 +101,45 @@ async fn private_addresses_are_refused_in_every_common_spelling() {
     client.make_tenant("acme").await;
     let port = sink.address.port();
     let hosts = [
-        "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001", "127.0.0.1.",
-        "0", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-        "[::127.0.0.1]", "[fe80::1]", "[fc00::1]", "[fd00:ec2::254]", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
-        "169.254.169.254", "169.254.1.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-        "240.0.0.1", "255.255.255.255", "168.63.129.16", "100.100.100.200", "%31%32%37.0.0.1", "①②⑦.0.0.1",
+        "127.0.0.1",
+        "127.1",
+        "127.0.1",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "017700000001",
+        "127.0.0.1.",
+        "0",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[::127.0.0.1]",
+        "[fe80::1]",
+        "[fc00::1]",
+        "[fd00:ec2::254]",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "169.254.1.1",
+        "192.0.0.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "168.63.129.16",
+        "100.100.100.200",
+        "%31%32%37.0.0.1",
+        "①②⑦.0.0.1",
     ];
     for (n, name) in hosts.iter().enumerate() {
         let url = format!("https://{name}:{port}/");
@@ -115,6 +151,19 @@ async fn private_addresses_are_refused_in_every_common_spelling() {
     // A name says nothing until it is resolved.
     let body = webhook(&format!("https://localhost:{port}/"), "name", json!({}));
     let attempt = first_attempt(&client, "name", body).await;
-    assert_eq!((&attempt["outcome"], &attempt["code"]), (&json!("misconfigured"), &json!("address-not-allowed")), "{attempt}");
+    assert_eq!(
+        (&attempt["outcome"], &attempt["code"]),
+        (&json!("misconfigured"), &json!("address-not-allowed")),
+        "{attempt}"
+    );
     assert_eq!(sink.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn selected_fields_are_what_is_sent_and_what_is_on_record() {
+    let (_folder, host, sink) = host().await;
+    let more = json!({"fields": {"exclude": ["/hello"]}, "config": {"mode": "raw"}});
+    let attempt = first_attempt(&host.client(), "some", webhook(&sink.url("/some"), "some", more)).await;
+    assert_eq!(sink.received_at("/some")[0].body, "{}");
+    assert!(!attempt["request"].to_string().contains("world"), "the record shows what was not sent: {attempt}");
 }

@@ -73,13 +73,20 @@ async fn make(client: &Client, sink: &Sink) {
 }
 
 /// Publishes one event after the other until the host is gone; notes what was acknowledged.
-async fn publish(client: Client, round: usize, publisher: usize, stop: &AtomicBool, acknowledged: &Mutex<BTreeSet<String>>) {
+async fn publish(
+    client: Client,
+    round: usize,
+    publisher: usize,
+    stop: &AtomicBool,
+    acknowledged: &Mutex<BTreeSet<String>>,
+) {
     for n in 0.. {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let id = format!("e-{round}-{publisher}-{n}");
-        let event = json!({"tenant": "acme", "type": "order.created", "id": id, "data": {"n": n, "pad": "x".repeat(200)}});
+        let event =
+            json!({"tenant": "acme", "type": "order.created", "id": id, "data": {"n": n, "pad": "x".repeat(200)}});
         let (status, body) = client.post("/v1/events", &event).await;
         match status {
             202 => {
@@ -102,7 +109,9 @@ async fn wait_for_ends(client: &Client) -> BTreeMap<(String, String), String> {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             return all
                 .iter()
-                .map(|delivery| ((text(&delivery["destination"]), text(&delivery["event_id"])), text(&delivery["state"])))
+                .map(|delivery| {
+                    ((text(&delivery["destination"]), text(&delivery["event_id"])), text(&delivery["state"]))
+                })
                 .collect();
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

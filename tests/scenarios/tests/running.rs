@@ -109,7 +109,8 @@ async fn a_locked_database_refuses_new_events_and_loses_none() {
         .spawn()
         .expect("python runs");
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(locker.stdout.take().expect("piped")), &mut line).expect("a line");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(locker.stdout.take().expect("piped")), &mut line)
+        .expect("a line");
     assert_eq!(line.trim(), "locked");
     let (status, body) = client.post("/v1/events", &event("during")).await;
     assert_eq!(status, 503, "{body}");
@@ -130,7 +131,9 @@ async fn a_full_disk_refuses_new_events_and_loses_none() {
     let client = host.client();
     assert_eq!(client.post("/v1/events", &event("first")).await.0, 202);
     let limit = |bytes: &str| {
-        let status = Command::new("prlimit").args(["--pid", &host.pid().to_string(), &format!("--fsize={bytes}:unlimited")]).status();
+        let status = Command::new("prlimit")
+            .args(["--pid", &host.pid().to_string(), &format!("--fsize={bytes}:unlimited")])
+            .status();
         assert!(status.expect("prlimit runs").success());
     };
     // One byte past what the write-ahead log holds now: the next page does not fit.

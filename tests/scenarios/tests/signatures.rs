@@ -78,7 +78,9 @@ async fn while_a_secret_rotates_both_verify_and_afterwards_only_the_new_one() {
     let host = Host::start(folder.path(), &HostOptions::default()).await;
     let client = host.client();
     client.make_tenant("acme").await;
-    client.make_destination("acme", "hook", &json!({"connector": "webhook", "config": {"url": sink.url("/hook")}})).await;
+    client
+        .make_destination("acme", "hook", &json!({"connector": "webhook", "config": {"url": sink.url("/hook")}}))
+        .await;
     let old = reveal(&client, "hook").await;
     let new = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let path = "/v1/tenants/acme/destinations/hook/credentials/signing_secret";

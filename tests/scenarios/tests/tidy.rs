@@ -16,7 +16,18 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("railhead-plugins", &[]),
     (
         "railhead-server",
-        &["api", "delivery", "model", "plugins", "routing", "sandbox", "store", "store-postgres", "store-sqlite", "vault"],
+        &[
+            "api",
+            "delivery",
+            "model",
+            "plugins",
+            "routing",
+            "sandbox",
+            "store",
+            "store-postgres",
+            "store-sqlite",
+            "vault",
+        ],
     ),
 ];
 
@@ -73,7 +84,9 @@ fn the_top_level_holds_the_agreed_folders() {
     for entry in std::fs::read_dir(root).expect("the root") {
         let entry = entry.expect("an entry");
         let name = entry.file_name().into_string().expect("a name");
-        let is_ours = agreed.contains(&name.as_str()) || name.starts_with('.') || ["target", "railhead-data"].contains(&name.as_str());
+        let is_ours = agreed.contains(&name.as_str())
+            || name.starts_with('.')
+            || ["target", "railhead-data"].contains(&name.as_str());
         assert!(!entry.path().is_dir() || is_ours, "unexpected folder at the top level: {name}");
     }
 }

@@ -11,6 +11,10 @@ use railhead_model::{DestinationState, Timestamp};
 const MIN_WINDOW: usize = 32;
 /// The most that a window holds.
 const MAX_WINDOW: usize = 65_536;
+/// Longest wait for a running call before another one starts with less than it could take, in milliseconds.
+const GATHER_MS: i64 = 20;
+/// An average latency below this is worth waiting for, in milliseconds.
+const QUICK_MS: f32 = 50.0;
 /// An average latency above this makes a destination slow, in milliseconds.
 const SLOW_MS: f32 = 1_000.0;
 /// Hand-overs without "too large" or a trap after which a halved hand-over doubles.
@@ -193,6 +197,12 @@ impl Destination {
         Some(first.plus_ms(i64::try_from(batch.linger_ms).unwrap_or(i64::MAX)))
     }
 
+    /// While a call of a quick destination runs, what comes waits a little for it to end: the next call then takes all of
+    /// it. Measured with ten destinations under load: calls of 3 events cost twice as much CPU an event as calls of 20.
+    fn gathers(&self) -> bool {
+        self.calls > 0 && self.settings.batch.is_none() && self.latency_ms < QUICK_MS
+    }
+
     /// What it could do now. Whether a slot is free, and the lease lives, is asked elsewhere.
     pub fn status(&self, now: Now) -> Status {
         let Some(window) = self.window.as_ref().filter(|_| self.is_active()) else { return Status::Parked };
@@ -204,6 +214,9 @@ impl Destination {
             (Some((_, due)), None) | (None, Some(due)) => due,
             (None, None) => return Status::Parked,
         };
+        if self.gathers() && !window.has_due(self.most() as usize, now.wall) {
+            wall = wall.plus_ms(GATHER_MS);
+        }
         if let Some(probe) = self.breaker.next_probe() {
             if self.probing {
                 return Status::Parked;

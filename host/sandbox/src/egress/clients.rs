@@ -20,7 +20,7 @@ const SWEEP_MS: u64 = 10_000;
 /// An unused connection is closed after this long: shorter than most servers' own limit.
 const CONNECTION_IDLE: Duration = Duration::from_secs(20);
 /// Idle connections kept per destination and origin.
-const MAX_IDLE_CONNECTIONS: usize = 16;
+const MAX_IDLE_CONNECTIONS: usize = 64;
 /// TLS sessions kept per destination and origin.
 const TLS_SESSIONS: usize = 4;
 /// A peer that takes longer to accept a connection is not there.

@@ -79,7 +79,8 @@ impl Api {
             Some(body) => request.json(body),
             None => request,
         };
-        let response = request.bearer_auth(&self.key).send().await.map_err(|error| DemoError::Host(error.to_string()))?;
+        let response =
+            request.bearer_auth(&self.key).send().await.map_err(|error| DemoError::Host(error.to_string()))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| DemoError::Host(error.to_string()))?;
         if !status.is_success() {

@@ -30,7 +30,8 @@ pub fn event(tenant: &str, n: u32) -> Value {
             json!({"sku": sku, "title": title, "quantity": 1 + line, "unit_price": cents})
         })
         .collect();
-    let total: u64 = lines.iter().map(|l| l["quantity"].as_u64().unwrap_or(0) * l["unit_price"].as_u64().unwrap_or(0)).sum();
+    let total: u64 =
+        lines.iter().map(|l| l["quantity"].as_u64().unwrap_or(0) * l["unit_price"].as_u64().unwrap_or(0)).sum();
     json!({
         "tenant": tenant,
         "id": id(tenant, n),

@@ -48,7 +48,11 @@ pub async fn measure(stage: &Stage, from: u32, count: u32) -> Result<Latency, De
     let mut times: Vec<i64> = published.iter().filter_map(|(id, at)| Some(arrival(id)?.since(*at))).collect();
     times.sort_unstable();
     if times.len() < published.len() {
-        return Err(DemoError::Outcome(format!("{} of {} measured events did not arrive", published.len() - times.len(), published.len())));
+        return Err(DemoError::Outcome(format!(
+            "{} of {} measured events did not arrive",
+            published.len() - times.len(),
+            published.len()
+        )));
     }
     let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len() - 1)).copied().unwrap_or(0);
     Ok(Latency { events: times.len(), p50_ms: at(50), p99_ms: at(99), max_ms: at(100) })

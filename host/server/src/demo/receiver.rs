@@ -174,7 +174,10 @@ async fn receive(
         book.requests.push(Request { path, headers, body, status: status.as_u16() });
     }
     drop(book);
-    (status, if status == StatusCode::UNPROCESSABLE_ENTITY { "{\"error\":\"currency JPY is not supported\"}" } else { "" })
+    (
+        status,
+        if status == StatusCode::UNPROCESSABLE_ENTITY { "{\"error\":\"currency JPY is not supported\"}" } else { "" },
+    )
 }
 
 /// One event in ten meets a billing service that is restarting.

@@ -1,7 +1,7 @@
 //! What the demo prints: steps, a live table while work waits, and plain tables.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::table::table;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// Standard output for the story; progress goes to standard error and vanishes.
 pub struct Screen {

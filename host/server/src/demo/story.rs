@@ -50,7 +50,8 @@ async fn introduce(stage: &Stage, screen: &mut Screen) -> Result<(), DemoError> 
     for destination in &DESTINATIONS {
         let found = stage.api.get(&destination.resource()).await?;
         let types: Vec<String> = found["effective"]["event_types"].as_array().into_iter().flatten().map(cell).collect();
-        let subscribes = if found["filter"].is_null() { types.join(" ") } else { format!("{} over 200.00", types.join(" ")) };
+        let subscribes =
+            if found["filter"].is_null() { types.join(" ") } else { format!("{} over 200.00", types.join(" ")) };
         rows.push(vec![name(destination), cell(&found["config"]["mode"]), subscribes, destination.temper.to_owned()]);
     }
     screen.table(&rows);
@@ -71,7 +72,9 @@ async fn publish_all(stage: &Stage, screen: &mut Screen, count: u32) -> Result<u
     watch(stage, screen, "acme").await?;
     let all = clock.monotonic_ms() - started;
     screen.table(&table(stage, Some(&ends(stage).await?)).await?);
-    screen.line(&format!("   {count} accepted in {accepted} ms; their {promised} deliveries came to an end within {all} ms"));
+    screen.line(&format!(
+        "   {count} accepted in {accepted} ms; their {promised} deliveries came to an end within {all} ms"
+    ));
     Ok(promised)
 }
 
@@ -100,7 +103,10 @@ async fn watch(stage: &Stage, screen: &Screen, tenant: &str) -> Result<(), DemoE
             return Ok(());
         }
         if stage.app.clock().monotonic_ms() - started > PATIENCE.as_millis() as u64 {
-            return Err(DemoError::Outcome(format!("deliveries of {tenant} still wait after {} s", PATIENCE.as_secs())));
+            return Err(DemoError::Outcome(format!(
+                "deliveries of {tenant} still wait after {} s",
+                PATIENCE.as_secs()
+            )));
         }
         tokio::time::sleep(TICK).await;
     }
@@ -147,7 +153,8 @@ async fn table(stage: &Stage, ends: Option<&Ends>) -> Result<Vec<Vec<String>>, D
         let list = stage.api.get(&format!("/v1/tenants/{tenant}/destinations?limit=200")).await?;
         for one in list["data"].as_array().into_iter().flatten() {
             let place = format!("/{tenant}/{}", cell(&one["id"]));
-            let ended = |state: &str| ends.map(|ends| ends.get(&(place.clone(), state.to_owned())).copied().unwrap_or(0));
+            let ended =
+                |state: &str| ends.map(|ends| ends.get(&(place.clone(), state.to_owned())).copied().unwrap_or(0));
             let count = |state: &str| ended(state).map_or_else(|| "…".to_owned(), |count| count.to_string());
             let reason = one["state_reason"].as_str().unwrap_or("-").chars().take(60).collect();
             rows.push(vec![
@@ -229,8 +236,13 @@ async fn neighbour(stage: &Stage, screen: &mut Screen, count: u32) -> Result<(La
     let beside = latency::measure(stage, count + MEASURED, MEASURED).await?;
     let waits = waiting(stage, "globex").await?;
     let heading = ["acme, 100 events a second, end to end", "p50 ms", "p99 ms", "worst ms"].map(str::to_owned).to_vec();
-    let row = |title: String, l: &Latency| vec![title, l.p50_ms.to_string(), l.p99_ms.to_string(), l.max_ms.to_string()];
-    screen.table(&[heading, row("alone".to_owned(), &alone), row(format!("beside {waits} waiting deliveries"), &beside)]);
+    let row =
+        |title: String, l: &Latency| vec![title, l.p50_ms.to_string(), l.p99_ms.to_string(), l.max_ms.to_string()];
+    screen.table(&[
+        heading,
+        row("alone".to_owned(), &alone),
+        row(format!("beside {waits} waiting deliveries"), &beside),
+    ]);
     let measured = measured_deliveries(stage, count).await?;
     Ok((alone, beside, promised + measured))
 }
@@ -282,7 +294,9 @@ async fn sum_up(stage: &Stage, screen: &mut Screen, promised: u64, replayed: u64
             recorded.entry(place).or_insert(one["state"].clone());
         }
     }
-    let missing = recorded.iter().filter(|((path, event), state)| **state != "delivered" || stage.receiver.entry(path, event).accepted == 0);
+    let missing = recorded
+        .iter()
+        .filter(|((path, event), state)| **state != "delivered" || stage.receiver.entry(path, event).accepted == 0);
     let missing: Vec<_> = missing.map(|((path, event), state)| format!("{path} {event}: {state}")).collect();
     let mut rows = vec![["destination", "recorded as delivered", "at the receiver"].map(str::to_owned).to_vec()];
     for destination in &DESTINATIONS {
@@ -298,9 +312,15 @@ async fn sum_up(stage: &Stage, screen: &mut Screen, promised: u64, replayed: u64
     ));
     if !missing.is_empty() || recorded.len() as u64 != promised {
         let first = missing.first().cloned().unwrap_or_default();
-        return Err(DemoError::Outcome(format!("promised {promised}, recorded {}, missing {} {first}", recorded.len(), missing.len())));
+        return Err(DemoError::Outcome(format!(
+            "promised {promised}, recorded {}, missing {} {first}",
+            recorded.len(),
+            missing.len()
+        )));
     }
-    Ok(json!({"promised": promised, "arrived": arrived, "missing": missing.len(), "duplicates": duplicates, "replayed": replayed}))
+    Ok(
+        json!({"promised": promised, "arrived": arrived, "missing": missing.len(), "duplicates": duplicates, "replayed": replayed}),
+    )
 }
 
 /// What to look at while the host stays up.
