@@ -100,6 +100,9 @@ pub enum KeyCommand {
     Rotate {
         /// `key_…`
         id: String,
+        /// The key's environment.
+        #[arg(long, default_value = "live")]
+        environment: String,
         /// Milliseconds that the old secret goes on working.
         #[arg(long, default_value_t = 0)]
         overlap_ms: u64,
@@ -111,6 +114,9 @@ pub enum KeyCommand {
     Revoke {
         /// `key_…`
         id: String,
+        /// The key's environment.
+        #[arg(long, default_value = "live")]
+        environment: String,
         /// Where a host runs, and how to speak to it.
         #[command(flatten)]
         remote: Remote,

@@ -25,19 +25,21 @@ pub enum KeyError {
 pub async fn run(command: KeyCommand) -> Result<(), KeyError> {
     match command {
         KeyCommand::Create { environment, name, scopes, remote } => {
-            let body = json!({"environment": environment, "name": name, "scopes": scopes});
-            show_secret(&call(&remote, "POST", "/v1/keys", Some(&body)).await?, remote.json);
+            let body = json!({"name": name, "scopes": scopes});
+            let path = format!("/v1/keys?environment={environment}");
+            show_secret(&call(&remote, "POST", &path, Some(&body)).await?, remote.json);
         }
-        KeyCommand::Rotate { id, overlap_ms, remote } => {
+        KeyCommand::Rotate { id, environment, overlap_ms, remote } => {
             let body = json!({"overlap_ms": overlap_ms});
-            show_secret(&call(&remote, "POST", &format!("/v1/keys/{id}/rotate"), Some(&body)).await?, remote.json);
+            let path = format!("/v1/keys/{id}/rotate?environment={environment}");
+            show_secret(&call(&remote, "POST", &path, Some(&body)).await?, remote.json);
         }
         KeyCommand::List { environment, remote } => {
             let page = call(&remote, "GET", &format!("/v1/keys?environment={environment}&limit=200"), None).await?;
             show_list(&page, remote.json);
         }
-        KeyCommand::Revoke { id, remote } => {
-            call(&remote, "DELETE", &format!("/v1/keys/{id}"), None).await?;
+        KeyCommand::Revoke { id, environment, remote } => {
+            call(&remote, "DELETE", &format!("/v1/keys/{id}?environment={environment}"), None).await?;
             say(&if remote.json { json!({"id": id, "revoked": true}).to_string() } else { format!("{id} is revoked") });
         }
     }

@@ -165,3 +165,60 @@ async fn accepted_again(client: &railhead_harness::Client, id: &str) -> bool {
     }
     false
 }
+
+/// `railhead key …` speaks to the running host: made, listed, rotated, revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_made_rotated_and_revoked_on_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = Host::start(folder.path(), &HostOptions::default()).await;
+    let key = |arguments: &[&str]| {
+        let out = Command::new(railhead_harness::host::binary())
+            .arg("key")
+            .args(arguments)
+            .arg("--json")
+            .env("RAILHEAD_URL", format!("http://{}", host.address))
+            .env("RAILHEAD_ADMIN_KEY", railhead_harness::host::ADMIN_KEY)
+            .output()
+            .expect("runs");
+        assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice::<Value>(&out.stdout).expect("json")
+    };
+    let may_list = async |key: &Value| {
+        host.client().with_key(key["secret"].as_str().expect("a secret")).get("/v1/tenants").await.0 == 200
+    };
+    let first = key(&["create", "--environment", "sandbox", "--name", "shop", "--scopes", "tenants"]);
+    assert!(may_list(&first).await);
+    let id = first["id"].as_str().expect("an id");
+    let second = key(&["rotate", id, "--environment", "sandbox"]);
+    assert!(may_list(&second).await && !may_list(&first).await);
+    let listed = key(&["list", "--environment", "sandbox"]);
+    assert!(!listed.to_string().contains(second["secret"].as_str().expect("a secret")), "{listed}");
+    key(&["revoke", second["id"].as_str().expect("an id"), "--environment", "sandbox"]);
+    assert!(!may_list(&second).await);
+}
+
+/// A rotation of the master key: the store opens with the new first line alone, and what was sealed is still read.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_rotates_and_the_old_line_can_go() {
+    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
+    let mut host = host_with_a_destination(folder.path(), &sink).await;
+    assert_eq!(host.client().post("/v1/events", &event("old")).await.0, 202);
+    assert!(arrived(&sink, &["old".to_owned()]).await);
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    let rotated = Command::new(railhead_harness::host::binary())
+        .args(["master-key", "rotate"])
+        .env("RAILHEAD_DATA", folder.path())
+        .output()
+        .expect("runs");
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    let file = folder.path().join("master.key");
+    let lines: Vec<String> = std::fs::read_to_string(&file).expect("the keys").lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2);
+    std::fs::write(&file, &lines[0]).expect("written");
+    let host = Host::start(folder.path(), &HostOptions::default()).await;
+    let (status, payload) = host.client().get("/v1/tenants/acme/events/old/payload").await;
+    assert_eq!(status, 200, "{payload}");
+    assert!(payload.to_string().contains("xxx"), "{payload}");
+    assert_eq!(host.client().post("/v1/events", &event("new")).await.0, 202);
+    assert!(arrived(&sink, &["new".to_owned()]).await, "{}", host.log());
+}
