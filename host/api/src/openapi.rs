@@ -71,7 +71,33 @@ fn describe(operation: &Operation) -> Value {
     if !operation.body.is_empty() {
         put("requestBody", json!({"required": true, "content": content(operation)}));
     }
+    put("x-codeSamples", operation.examples.iter().map(sample_of(operation)).collect());
     described
+}
+
+/// An example as a person sends it. The same examples are sent by a test.
+fn sample_of(operation: &Operation) -> impl Fn(&Example) -> Value {
+    move |example| {
+        let mut curl = format!("curl -X {} \"$RAILHEAD{}\"", operation.verb.as_str().to_uppercase(), example.path);
+        if operation.action.is_some() {
+            curl.push_str(" -H \"Authorization: Bearer $KEY\"");
+        }
+        for (name, value) in example.headers {
+            curl.push_str(&format!(" -H '{name}: {value}'"));
+        }
+        if let Some(body) = example.body {
+            curl.push_str(&format!(" -H 'Content-Type: {}' -d '{body}'", example.content_type));
+        }
+        json!({"lang": "Shell", "label": example.name, "source": curl})
+    }
+}
+
+/// What the first example has in a path parameter's place.
+fn path_example<'a>(operation: &'a Operation, name: &str) -> Option<&'a str> {
+    let example = operation.examples.first()?.path.split('?').next()?;
+    let wanted = format!("{{{name}}}");
+    let place = operation.path.split('/').position(|segment| segment == wanted)?;
+    example.split('/').nth(place).filter(|segment| !segment.starts_with('{'))
 }
 
 /// Names in braces of a path.
@@ -81,8 +107,13 @@ pub fn path_params(path: &str) -> impl Iterator<Item = &str> {
 
 fn parameters(operation: &Operation) -> Vec<Value> {
     let string = json!({"type": "string"});
-    let path =
-        path_params(operation.path).map(|name| json!({"name": name, "in": "path", "required": true, "schema": string}));
+    let path = path_params(operation.path).map(|name| {
+        let mut parameter = json!({"name": name, "in": "path", "required": true, "schema": string});
+        if let Some(example) = path_example(operation, name) {
+            parameter["example"] = example.into();
+        }
+        parameter
+    });
     let query = operation.query.iter().map(|param| {
         let schema = if param.name == "limit" {
             json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})

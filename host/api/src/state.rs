@@ -4,6 +4,7 @@ use crate::connectors::Connectors;
 use crate::keys::{KeyCache, SettingsKey};
 use crate::problem::Problem;
 use railhead_delivery::{Catalog, Delivery};
+use railhead_model::manifest::CredentialField;
 use railhead_model::{Clock, EnvironmentNo, Timestamp};
 use railhead_store::directory::Environment;
 use railhead_store::{Store, StoreError};
@@ -16,6 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Says whether a destination's URL may be sent to: `Err` holds why not, for the customer.
 pub type UrlCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
+/// Says whether a credential's value is one of its field's kind: `Err` holds why not, without the value.
+pub type CredentialCheck = Arc<dyn Fn(&CredentialField, &str) -> Result<(), String> + Send + Sync>;
+
 /// What the composition root decides.
 #[derive(Clone)]
 pub struct Options {
@@ -23,6 +27,9 @@ pub struct Options {
     pub keys: Vec<SettingsKey>,
     /// The egress policy's word on literal addresses and schemes; asked when a destination is written.
     pub url_check: UrlCheck,
+    /// Parses a credential as the sandbox will; asked when one is written, so that a wrong one never waits for its first
+    /// event to fail.
+    pub credential_check: CredentialCheck,
     /// Most bytes of one event's payload.
     pub max_payload: usize,
     /// A body that does not arrive within this time is given up, in milliseconds.
@@ -31,7 +38,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { keys: Vec::new(), url_check: Arc::new(|_| Ok(())), max_payload: MAX_PAYLOAD, body_timeout_ms: 10_000 }
+        Self {
+            keys: Vec::new(),
+            url_check: Arc::new(|_| Ok(())),
+            credential_check: Arc::new(|_, _| Ok(())),
+            max_payload: MAX_PAYLOAD,
+            body_timeout_ms: 10_000,
+        }
     }
 }
 

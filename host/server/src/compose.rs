@@ -10,6 +10,7 @@ use railhead_api::{ApiState, SettingsKey};
 use railhead_delivery::{Catalog, Running};
 use railhead_model::{Clock, SystemClock};
 use railhead_sandbox::egress::{Egress, EgressPolicy};
+use railhead_sandbox::secret::Secret;
 use railhead_sandbox::{Compiler, Connector, Sandbox, SandboxConfig};
 use railhead_store::Store;
 use railhead_vault::{SystemRandom, Vault};
@@ -111,10 +112,11 @@ impl App {
         self.running.fenced().await;
     }
 
-    /// Not ready, finish accepts, stop starting, wait for what runs, record, release.
-    pub async fn shutdown(self) {
-        self.serving.stop_accepting().await;
+    /// Not ready, finish accepts, stop starting, wait for what runs, record, release; then the listeners close.
+    pub async fn shutdown(mut self) {
+        // The API goes on answering meanwhile: `/readyz` and publishes with 503, so that a load balancer learns of it.
         self.running.shutdown().await;
+        self.serving.stop_accepting().await;
         self.serving.end();
     }
 }
@@ -159,6 +161,13 @@ async fn load_connectors(sandbox: &Sandbox) -> Result<BTreeMap<String, Arc<Conne
     Ok(loaded)
 }
 
+/// The sandbox's own reading of a credential: what it would refuse at the first event is refused when it is written.
+fn check_credential(field: &railhead_model::manifest::CredentialField, text: &str) -> Result<(), String> {
+    Secret::parse(&field.name, field.kind, field.usage, &field.origins, text.as_bytes())
+        .map(drop)
+        .map_err(|error| error.message)
+}
+
 async fn api_state(
     config: &Config,
     store: Arc<dyn Store>,
@@ -178,7 +187,12 @@ async fn api_state(
         environment: Some("live".to_owned()),
         scopes: vec!["*".to_owned()],
     });
-    let options = railhead_api::Options { keys: admin.chain(live).collect(), url_check, ..Default::default() };
+    let options = railhead_api::Options {
+        keys: admin.chain(live).collect(),
+        url_check,
+        credential_check: Arc::new(check_credential),
+        ..Default::default()
+    };
     let (delivery, clock) = (running.delivery.clone(), Arc::clone(clock));
     ApiState::new(store, vault, delivery, catalog, clock, Arc::new(SystemRandom), options)
         .await

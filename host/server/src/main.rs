@@ -4,6 +4,7 @@ mod bootstrap;
 mod cli;
 mod compose;
 mod config;
+mod connections;
 mod connectors;
 mod demo;
 mod keys;

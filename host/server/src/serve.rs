@@ -2,8 +2,10 @@
 
 use crate::compose::{App, StartError};
 use crate::config::Config;
+use crate::connections;
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use tokio::net::TcpListener;
@@ -65,26 +67,17 @@ impl Listeners {
             address: self.address,
             metrics_address: self.metrics_address,
             stop,
-            api: tokio::spawn(run(self.api, router, stopped)),
-            metrics: tokio::spawn(async move {
-                if let Err(error) = axum::serve(self.metrics, metrics).await {
-                    tracing::error!(%error, "the metrics listener ended");
-                }
-            }),
+            api: tokio::spawn(connections::serve(self.api, router, stopped.clone())),
+            metrics: tokio::spawn(connections::serve(self.metrics, metrics, stopped)),
         }
     }
 }
 
 impl Serving {
     /// Takes no new connections, and waits a little for requests under way.
-    pub async fn stop_accepting(&self) {
+    pub async fn stop_accepting(&mut self) {
         let _ = self.stop.send(true);
-        let finished = tokio::time::timeout(FINISH, async {
-            while !self.api.is_finished() {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        });
-        if finished.await.is_err() {
+        if tokio::time::timeout(FINISH, &mut self.api).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
     }
@@ -102,16 +95,6 @@ async fn bind(setting: &str, address: SocketAddr) -> Result<(TcpListener, Socket
         listener.map_err(|error| StartError(format!("setting {setting}: cannot listen on {address}: {error}")))?;
     let bound = listener.local_addr().map_err(|error| StartError::at(setting, error))?;
     Ok((listener, bound))
-}
-
-async fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
-    let wait = async move {
-        // An error means that the other side is gone: the host ends.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(wait).await {
-        tracing::error!(%error, "the API's listener ended");
-    }
 }
 
 /// One recorder for the process.
@@ -133,7 +116,13 @@ fn recorder() -> PrometheusHandle {
 /// The host did not start.
 pub async fn serve(config: &Config, migrate: bool) -> Result<u8, StartError> {
     let app = App::start(config, migrate).await?;
-    greet(&app, config);
+    if let Err(error) = greet(&app, config) {
+        app.shutdown().await;
+        return Err(StartError(format!(
+            "the first keys could not be shown ({error}); delete {} and start again, or set RAILHEAD_ADMIN_KEY",
+            config.data.display()
+        )));
+    }
     let code = tokio::select! {
         () = terminated() => 0,
         () = app.fenced() => {
@@ -166,14 +155,20 @@ async fn terminated() {
     }
 }
 
-#[allow(clippy::print_stdout)] // what a command prints is its purpose
-fn greet(app: &App, config: &Config) {
-    println!("railhead listens on http://{}  (metrics: http://{}/metrics)", app.address(), app.metrics_address());
-    println!("everything is kept in {}", config.data.display());
+/// Says where it listens, and shows the first keys. They are shown once: where they cannot be shown, the start fails.
+fn greet(app: &App, config: &Config) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (address, metrics) = (app.address(), app.metrics_address());
+    let told = writeln!(out, "railhead listens on http://{address}  (metrics: http://{metrics}/metrics)")
+        .and_then(|()| writeln!(out, "everything is kept in {}", config.data.display()));
+    if app.first_keys().is_empty() {
+        // Nobody reads it: that is no reason to end.
+        return Ok(());
+    }
+    told?;
     for key in app.first_keys() {
-        println!("{:<14} key, shown once: {}", key.whose, key.secret);
+        writeln!(out, "{:<14} key, shown once: {}", key.whose, key.secret)?;
     }
-    if !app.first_keys().is_empty() {
-        println!("docs: http://{}/docs", app.address());
-    }
+    writeln!(out, "docs: http://{address}/docs")?;
+    out.flush()
 }

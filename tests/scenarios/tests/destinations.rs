@@ -167,3 +167,22 @@ async fn selected_fields_are_what_is_sent_and_what_is_on_record() {
     assert_eq!(sink.received_at("/some")[0].body, "{}");
     assert!(!attempt["request"].to_string().contains("world"), "the record shows what was not sent: {attempt}");
 }
+
+/// What could only fail at the first event is refused when it is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_and_headers_that_cannot_work_are_refused_at_entry() {
+    let (_folder, host, sink) = host().await;
+    let client = host.client();
+    for (pointer, body) in [
+        ("/credentials/ed25519_key", json!({"credentials": {"ed25519_key": "x"}})),
+        ("/credentials/signing_secret", json!({"credentials": {"signing_secret": "short"}})),
+        ("/config/headers", json!({"config": {"headers": {"Host": "elsewhere"}}})),
+        ("/config/headers", json!({"config": {"headers": {"proxy-authorization": "x"}}})),
+    ] {
+        let body = webhook(&sink.url("/x"), "x", body);
+        let (status, answer) = client.put("/v1/tenants/acme/destinations/x", &body).await;
+        assert_eq!(status, 422, "{answer}");
+        let found = answer["errors"][0]["pointer"].as_str().unwrap_or_default();
+        assert!(found.starts_with(pointer), "{pointer}: {answer}");
+    }
+}

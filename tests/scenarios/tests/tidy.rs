@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("railhead-store", &["model"]),
     ("railhead-store-sqlite", &["model", "store"]),
     ("railhead-store-postgres", &["model", "store"]),
-    ("railhead-sandbox", &["model", "vault"]),
+    ("railhead-sandbox", &["model"]),
     ("railhead-delivery", &["model", "routing", "store", "vault"]),
     ("railhead-api", &["delivery", "model", "routing", "store", "vault"]),
     ("railhead-plugins", &[]),

@@ -79,6 +79,8 @@ fn one(call: &Call, manifest: &Manifest, name: &str, pointer: &str, value: &Valu
     }
     let text = text_of(field, pointer, value)?;
     check_kind(call, field, pointer, &text)?;
+    (call.state.options.credential_check)(field, &text)
+        .map_err(|why| FieldError::new(pointer, &codes::INVALID_VALUE, why))?;
     let public = public(field, &text);
     Ok(Change::Set(text, public))
 }
