@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::problem::Problem;
-use railhead_model::{EnvironmentNo, KeyId};
+use railhead_model::{EnvironmentNo, KeyId, Timestamp};
 use std::fmt;
 
 /// What an operation does, as far as permission goes. Its text is the scope that it needs.
@@ -88,7 +88,7 @@ pub enum Resource {
 }
 
 /// The holder of a key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Principal {
     /// `key_…`; `None` for keys that the host's settings give.
     pub key: Option<KeyId>,
@@ -96,6 +96,16 @@ pub struct Principal {
     pub environment: Option<EnvironmentNo>,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// When the key ends; `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// SHA-256 of the key's secret: tells any two keys apart, those of settings too. Not for logs.
+    pub hash: [u8; 32],
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal").field("key", &self.key).field("scopes", &self.scopes).finish_non_exhaustive()
+    }
 }
 
 impl Principal {
@@ -110,6 +120,13 @@ impl Principal {
     pub fn may(&self, action: Action) -> bool {
         let listed = |scope: &String| scope == action.scope() || (scope == "*" && action != Action::Admin);
         self.is_admin() || (self.environment.is_some() && self.scopes.iter().any(listed))
+    }
+
+    /// True if it may do everything that these scopes allow.
+    #[must_use]
+    pub fn holds(&self, scopes: &[String]) -> bool {
+        let allows = |action: &Action| scopes.iter().any(|scope| scope == "*" || scope == action.scope());
+        SCOPES.iter().filter(|action| allows(action)).all(|action| self.may(*action))
     }
 }
 
@@ -144,7 +161,8 @@ mod tests {
 
     fn key(environment: Option<i32>, scopes: &[&str]) -> Principal {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        Principal { key: None, environment: environment.map(EnvironmentNo), scopes }
+        let environment = environment.map(EnvironmentNo);
+        Principal { key: None, environment, scopes, expires_at: None, hash: [0; 32] }
     }
 
     #[test]

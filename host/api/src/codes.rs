@@ -127,6 +127,9 @@ codes! {
         "Ask for fewer scopes, or use a key that has them.";
 
     // Conflicts.
+    DESTINATION_NOT_ACTIVE "destination-not-active" 409 "The destination is not active"
+        "The destination is paused or disabled, so nothing can be sent to it now."
+        "Resume or enable it, then test it again.";
     EVENT_ID_CONFLICT "event-id-conflict" 409 "The event id was used for another event"
         "An event with the same tenant, source and id came within the window, with other content. This one was not accepted."
         "Give each event its own id, or send a retry with the very same content.";
@@ -145,6 +148,9 @@ codes! {
     NOT_RUNNING "not-running" 409 "The replay has ended"
         "Only a replay that runs can be cancelled."
         "Nothing to do: what it made goes on.";
+    TOO_MANY_REPLAYS "too-many-replays" 409 "Too many replays run"
+        "The tenant has as many running replays as it may have; `detail` gives the number. This one was not started."
+        "Wait until one completes, or cancel one; one replay with a wider filter does the work of many.";
     NOT_SHARED "not-shared" 409 "The credential cannot be revealed"
         "Only fields that both sides must hold, such as a signing secret, can be read back."
         "Set a new value if the old one is lost.";

@@ -30,8 +30,8 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Errors of one configuration that are reported at most.
-const MAX_ERRORS: usize = 20;
+/// Errors of one configuration that are collected at most: one more than a problem names, so that it says "and more".
+const MAX_ERRORS: usize = crate::problem::MAX_ERRORS + 1;
 
 impl Connectors {
     /// Compiles every schema. Schemas may come from third parties: no reference leaves the schema, and patterns run on a
@@ -73,7 +73,7 @@ impl Connector {
         match &self.schema {
             Ok(schema) => {
                 let config = Value::Object(config.clone());
-                schema.iter_errors(&config).take(MAX_ERRORS).flat_map(|error| field_errors(&error)).collect()
+                schema.iter_errors(&config).flat_map(|error| field_errors(&error)).take(MAX_ERRORS).collect()
             }
             Err(_) => {
                 let detail = "The connector's configuration schema cannot be used; tell the operator of the host.";
@@ -90,7 +90,7 @@ fn field_errors(error: &ValidationError<'_>) -> Vec<FieldError> {
             let detail = "The connector has no such configuration field.";
             FieldError::new(format!("{pointer}/{}", token(name)), &codes::UNKNOWN_FIELD, detail)
         };
-        names.iter().map(one).collect()
+        names.iter().take(MAX_ERRORS).map(one).collect()
     };
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected: names }

@@ -3,10 +3,12 @@
 mod bounds;
 mod credentials;
 mod input;
+mod redirect;
 
 pub use bounds::{check_concurrency, check_metadata, check_name, check_rate, check_timeout, retry};
 pub use credentials::{Change, apply, delete, generate_missing, names_given, read, seal};
 pub use input::{Input, Wanted};
+pub use redirect::redirected;
 
 use crate::call::Call;
 use crate::connectors::Connector;

@@ -67,7 +67,8 @@ async fn outcome(
 
 async fn principal(state: &ApiState, operation: &Operation, headers: &HeaderMap) -> Result<Principal, Problem> {
     if operation.action.is_none() {
-        return Ok(Principal { key: None, environment: None, scopes: Vec::new() });
+        let nobody = Principal { key: None, environment: None, scopes: Vec::new(), expires_at: None, hash: [0; 32] };
+        return Ok(nobody);
     }
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret = header.and_then(|text| {
@@ -87,22 +88,23 @@ async fn environment(
     if operation.action.is_none() {
         return Ok(None);
     }
-    let named = match query.get(ENVIRONMENT) {
+    if let Some(own) = principal.environment {
+        let own = state.environment(own).await?;
+        // The same words whether or not there is such an environment: its name is not for other environments' keys.
+        if query.get(ENVIRONMENT).is_some_and(|name| name != own.name) {
+            return Err(Problem::query(ENVIRONMENT, "The key belongs to another environment."));
+        }
+        return Ok(Some(own));
+    }
+    match query.get(ENVIRONMENT) {
         Some(name) => {
             let found = state.environment_named(name).await?;
-            Some(found.ok_or_else(|| Problem::query(ENVIRONMENT, "There is no such environment."))?)
+            found.map(Some).ok_or_else(|| Problem::query(ENVIRONMENT, "There is no such environment."))
         }
-        None => None,
-    };
-    match (principal.environment, named) {
-        (Some(own), Some(named)) if named.no != own => {
-            Err(Problem::query(ENVIRONMENT, "The key belongs to another environment."))
-        }
-        (Some(own), _) => Ok(Some(state.environment(own).await?)),
-        (None, None) if operation.place == Place::Environment && principal.is_admin() => {
+        None if operation.place == Place::Environment && principal.is_admin() => {
             Err(Problem::new(&codes::ENVIRONMENT_REQUIRED, "Add `?environment=<name>`: this key belongs to none."))
         }
-        (None, named) => Ok(named),
+        None => Ok(None),
     }
 }
 

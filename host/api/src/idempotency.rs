@@ -8,10 +8,12 @@ use crate::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::HeaderName;
+use railhead_model::TenantNo;
 use railhead_store::directory;
+use railhead_vault::TenantKeys;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 const HEADER: &str = "idempotency-key";
 /// Characters of a key at most.
@@ -28,10 +30,15 @@ struct Stored {
 /// Runs a call, or repeats the answer that its key already has. Answers of success are stored; after any other the same
 /// key may be sent again, and is carried out.
 ///
+/// What a tenant's route answered is sealed under the tenant's keys, and given again only while the tenant is there:
+/// deleting the tenant erases it.
+///
 /// # Errors
 /// 422 `idempotency-key-reused`, 409 `idempotency-in-progress`; the call's own.
 pub async fn run(call: Call) -> Result<Answer, Problem> {
-    let Some(scope) = scope(&call)? else { return call.run().await };
+    let Some(key) = key(&call)? else { return call.run().await };
+    let (tenant, tenant_keys) = tenant(&call).await?.unzip();
+    let scope = scope(&call, &key, tenant);
     let request = request_hash(&call);
     let Some(_guard) = Guard::enter(&call, scope) else {
         return Err(
@@ -39,17 +46,22 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
         );
     };
     let (state, now) = (call.state.clone(), call.state.now());
+    let keys: &TenantKeys = tenant_keys.as_deref().unwrap_or(&state.host_keys);
     if let Some(stored) = state.store.answer(&scope, now).await? {
         if stored.request != request {
             let detail = "This Idempotency-Key came before, with another request.";
             return Err(Problem::new(&codes::IDEMPOTENCY_KEY_REUSED, detail));
         }
-        let plain = state.host_keys.open_other("answer", &scope, &stored.sealed)?;
-        return unpack(&plain);
+        let answer = unpack(&keys.open_other("answer", &scope, &stored.sealed)?)?;
+        tracing::info!(
+            target: "railhead::audit", key = %call.principal, operation = call.operation.id,
+            request_id = %call.request_id, "a stored answer was given again"
+        );
+        return Ok(answer);
     }
     let answer = call.run().await?;
     if (200..300).contains(&answer.status) {
-        let sealed = state.host_keys.seal_other("answer", &scope, &pack(&answer)?).into();
+        let sealed = keys.seal_other("answer", &scope, &pack(&answer)?).into();
         // What was made is made: an answer that cannot be stored must not turn success into failure.
         if let Err(error) = state.store.put_answer(&scope, &directory::Answer { request, sealed }, now).await {
             tracing::warn!(%error, "the answer to an Idempotency-Key was not stored");
@@ -58,21 +70,37 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-fn scope(call: &Call) -> Result<Option<[u8; 32]>, Problem> {
-    let Some(key) = call.headers.get(HEADER).filter(|_| call.operation.verb == Verb::Post) else { return Ok(None) };
+/// The key of a call whose answer may be kept.
+fn key(call: &Call) -> Result<Option<String>, Problem> {
+    let kept = call.operation.verb == Verb::Post && call.operation.kept;
+    let Some(key) = call.headers.get(HEADER).filter(|_| kept) else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
-    let key = key.ok_or_else(|| {
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| {
         Problem::new(&codes::INVALID_HEADER, "`Idempotency-Key` must be 1 to 255 visible ASCII characters.")
-    })?;
+    })
+}
+
+/// The tenant of a path that names one, and its keys; 404 once it is deleted.
+async fn tenant(call: &Call) -> Result<Option<(TenantNo, Arc<TenantKeys>)>, Problem> {
+    if !call.path.iter().any(|(name, _)| name == "tenant") {
+        return Ok(None);
+    }
+    let tenant = call.tenant().await?;
+    Ok(Some((tenant.no, call.keys(&tenant)?)))
+}
+
+fn scope(call: &Call, key: &str, tenant: Option<TenantNo>) -> [u8; 32] {
     let environment = call.environment.as_ref().map_or(-1, |environment| environment.no.0);
     let mut hash = Sha256::new();
+    // A tenant made anew under the same id is another one.
+    let tenant = tenant.map_or(-1, |no| no.0);
     // An answer may hold what only its caller may see, such as a new key's secret.
-    let caller = call.principal.to_string();
-    for piece in [&environment.to_be_bytes()[..], caller.as_bytes(), key.as_bytes()] {
+    let caller = &call.principal.hash;
+    for piece in [&environment.to_be_bytes()[..], &tenant.to_be_bytes(), caller, key.as_bytes()] {
         hash.update((piece.len() as u64).to_be_bytes());
         hash.update(piece);
     }
-    Ok(Some(hash.finalize().into()))
+    hash.finalize().into()
 }
 
 fn request_hash(call: &Call) -> [u8; 32] {

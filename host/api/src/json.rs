@@ -2,7 +2,9 @@
 
 use crate::codes::{self, Code};
 use crate::problem::{FieldError, Problem};
-use serde::de::DeserializeOwned;
+use railhead_model::Timestamp;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
@@ -44,6 +46,12 @@ pub fn value(bytes: &[u8]) -> Result<Value, Problem> {
 /// Says where a body is not JSON.
 #[must_use]
 pub fn not_json(error: &serde_json::Error) -> Problem {
+    if error.is_data() {
+        // Serde's words would repeat the value.
+        let (line, column) = (error.line(), error.column());
+        let detail = format!("A field is given twice or has a wrong type, at line {line} column {column}.");
+        return Problem::new(&codes::INVALID_JSON, detail);
+    }
     Problem::new(&codes::INVALID_JSON, format!("The body is not JSON: {error}."))
 }
 
@@ -96,20 +104,36 @@ fn pointer_of(path: &Path) -> String {
     pointer
 }
 
-/// Serde's words, with our code. They name types and allowed fields, which is what a caller needs.
+/// Reads a time, for fields that need not be there.
+///
+/// # Errors
+/// What is expected, without the value.
+pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let expected = "expected a time as in 2026-01-31T12:00:00Z (RFC 3339)";
+    Timestamp::parse(&text).map(Some).map_err(|_| D::Error::custom(expected))
+}
+
+/// Serde's words, with our code. They name types and allowed fields, which is what a caller needs; values, which may be
+/// secrets in a wrong place, are left out.
 fn describe(mut pointer: String, words: &str) -> FieldError {
-    let words = words.split(" at line ").next().unwrap_or(words);
-    let code: &'static Code = if words.starts_with("unknown field") {
-        &codes::UNKNOWN_FIELD
-    } else if let Some(name) = words.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+    if words.starts_with("unknown field") {
+        return FieldError::new(pointer, &codes::UNKNOWN_FIELD, format!("{words}."));
+    }
+    if let Some(name) = words.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         pointer.push_str(&format!("/{}", token(name)));
-        &codes::REQUIRED
-    } else if words.starts_with("invalid type") {
-        &codes::WRONG_TYPE
-    } else {
-        &codes::INVALID_VALUE
+        return FieldError::new(pointer, &codes::REQUIRED, format!("{words}."));
+    }
+    let code: &'static Code =
+        if words.starts_with("invalid type") { &codes::WRONG_TYPE } else { &codes::INVALID_VALUE };
+    // What is expected stands last: a value that holds the same word comes before it.
+    let prefixes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
+    let expected = match prefixes.iter().any(|prefix| words.starts_with(prefix)) {
+        true => words.rsplit_once(", expected ").map(|(_, last)| last),
+        false => words.strip_prefix("expected "),
     };
-    FieldError::new(pointer, code, format!("{words}."))
+    let detail = expected.map_or_else(|| "The value is not allowed.".to_owned(), |last| format!("Expected {last}."));
+    FieldError::new(pointer, code, detail)
 }
 
 /// Applies a JSON merge patch (RFC 7396).
@@ -163,6 +187,36 @@ mod tests {
         assert_eq!(error(json!({"list": [{}]})), ("/list/0/n".into(), "required"));
         assert_eq!(error(json!([])), (String::new(), "wrong-type"));
         assert_eq!(error(json!({"inner": [1]})), ("/inner".into(), "wrong-type"));
+    }
+
+    #[test]
+    fn errors_say_what_is_expected_and_do_not_repeat_values() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Secretive {
+            #[serde(default)]
+            n: u8,
+            #[serde(default)]
+            jitter: Option<railhead_model::Jitter>,
+            #[serde(default, deserialize_with = "time")]
+            at: Option<Timestamp>,
+            #[serde(default)]
+            raw: Option<Timestamp>,
+        }
+        let good: Secretive = into(json!({"n": 1, "at": "1970-01-01T00:00:00Z"}), &[]).expect("fits");
+        assert_eq!((good.n, good.at, good.raw, good.jitter), (1, Some(Timestamp(0)), None, None));
+        for (value, words) in [
+            (json!({"n": "hunter2, expected hunter2"}), "Expected u8."),
+            (json!({"n": 4711}), "Expected u8."),
+            (json!({"jitter": "hunter2"}), "Expected "),
+            (json!({"at": "hunter2"}), "Expected a time as in 2026-01-31T12:00:00Z (RFC 3339)."),
+            (json!({"raw": "hunter2"}), "The value is not allowed."),
+        ] {
+            let detail = into::<Secretive>(value, &[]).expect_err("wrong").errors.remove(0).detail;
+            assert!(detail.starts_with(words), "{detail}");
+            assert!(!detail.contains("hunter2") && !detail.contains("4711"), "{detail}");
+        }
+        let twice = serde_json::from_str::<Inner>("{\"n\":\"hunter2\"}").expect_err("wrong");
+        assert!(!not_json(&twice).detail.contains("hunter2"));
     }
 
     #[test]

@@ -57,28 +57,42 @@ pub fn hash(secret: &str) -> [u8; 32] {
 /// Keys seen lately, so that a busy publisher costs no query a request. Revocation by this host is immediate, by
 /// another host within [`KEPT_MS`].
 #[derive(Debug, Default)]
-pub struct KeyCache(Mutex<HashMap<[u8; 32], (u64, Key)>>);
+pub struct KeyCache(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: HashMap<[u8; 32], (u64, Key)>,
+    /// Counts what was forgotten: a key that was read before a change must not be kept after it.
+    generation: u64,
+}
 
 const KEPT_MS: u64 = 2_000;
 const KEPT: usize = 10_000;
 
 impl KeyCache {
-    fn get(&self, hash: &[u8; 32], now_ms: u64) -> Option<Key> {
+    /// A key that is known, or the generation to [`KeyCache::put`] it under once it is read.
+    fn get(&self, hash: &[u8; 32], now_ms: u64) -> Result<Key, u64> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(at, _)| now_ms.saturating_sub(*at) < KEPT_MS).map(|(_, key)| key.clone())
+        let fresh = known.keys.get(hash).filter(|(at, _)| now_ms.saturating_sub(*at) < KEPT_MS);
+        fresh.map(|(_, key)| key.clone()).ok_or(known.generation)
     }
 
-    fn put(&self, key: &Key, now_ms: u64) {
+    fn put(&self, key: &Key, now_ms: u64, generation: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KEPT {
-            known.clear();
+        if known.generation != generation {
+            return;
         }
-        known.insert(key.hash, (now_ms, key.clone()));
+        if known.keys.len() >= KEPT {
+            known.keys.clear();
+        }
+        known.keys.insert(key.hash, (now_ms, key.clone()));
     }
 
-    /// Forgets a key that was changed.
+    /// Forgets a key that was changed, and what is being read of any key right now.
     pub fn forget(&self, hash: &[u8; 32]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.generation += 1;
+        known.keys.remove(hash);
     }
 }
 
@@ -93,10 +107,10 @@ pub async fn authenticate(state: &ApiState, secret: &str) -> Result<Principal, P
     }
     let now_ms = state.clock.monotonic_ms();
     let key = match state.keys.get(&hash, now_ms) {
-        Some(key) => key,
-        None => {
+        Ok(key) => key,
+        Err(generation) => {
             let key = state.store.key_by_hash(&hash).await?.ok_or_else(unauthenticated)?;
-            state.keys.put(&key, now_ms);
+            state.keys.put(&key, now_ms, generation);
             key
         }
     };
@@ -104,15 +118,18 @@ pub async fn authenticate(state: &ApiState, secret: &str) -> Result<Principal, P
         return Err(unauthenticated());
     }
     let scopes = if key.environment.is_none() { admin_scopes() } else { key.scopes };
-    Ok(Principal { key: Some(key.id), environment: key.environment, scopes })
+    Ok(Principal { key: Some(key.id), environment: key.environment, scopes, expires_at: key.expires_at, hash })
 }
 
 async fn from_settings(state: &ApiState, key: &SettingsKey) -> Result<Principal, Problem> {
-    let Some(name) = &key.environment else {
-        return Ok(Principal { key: None, environment: None, scopes: admin_scopes() });
+    let (environment, scopes) = match &key.environment {
+        None => (None, admin_scopes()),
+        Some(name) => {
+            let environment = state.environment_named(name).await?.ok_or_else(unauthenticated)?;
+            (Some(environment.no), key.scopes.clone())
+        }
     };
-    let environment = state.environment_named(name).await?.ok_or_else(unauthenticated)?;
-    Ok(Principal { key: None, environment: Some(environment.no), scopes: key.scopes.clone() })
+    Ok(Principal { key: None, environment, scopes, expires_at: None, hash: key.hash })
 }
 
 fn admin_scopes() -> Vec<String> {
@@ -137,5 +154,26 @@ mod tests {
         assert!(random.len() == SECRET_CHARS && random.bytes().all(|b| b.is_ascii_alphanumeric()));
         assert_ne!(secret, new_secret(Some("live"), &SystemRandom));
         assert!(new_secret(None, &SystemRandom).starts_with("rk_admin_"));
+    }
+
+    #[test]
+    fn a_key_that_was_read_before_its_revocation_is_not_kept_after_it() {
+        let (cache, hash) = (KeyCache::default(), [7; 32]);
+        let key = Key {
+            id: railhead_model::KeyId::new(railhead_model::Timestamp(0), [0; 10]),
+            environment: None,
+            name: String::new(),
+            hash,
+            scopes: Vec::new(),
+            created_at: railhead_model::Timestamp(0),
+            expires_at: None,
+            revoked: false,
+        };
+        let before = cache.get(&hash, 0).expect_err("unknown");
+        cache.forget(&hash);
+        cache.put(&key, 0, before);
+        let after = cache.get(&hash, 0).expect_err("dropped");
+        cache.put(&key, 0, after);
+        assert_eq!(cache.get(&hash, 0), Ok(key));
     }
 }

@@ -15,6 +15,7 @@ pub mod docs;
 mod idempotency;
 mod json;
 pub mod keys;
+mod names;
 pub mod openapi;
 pub mod operation;
 pub mod ops;

@@ -138,6 +138,8 @@ pub struct Operation {
     pub answers: &'static [Documented],
     /// Sent by a test.
     pub examples: &'static [Example],
+    /// Whether the answer is kept under an `Idempotency-Key`; false where it shows a tenant's secrets.
+    pub kept: bool,
     /// Does it.
     pub run: Run,
 }
@@ -167,6 +169,7 @@ impl Operation {
         max_body: MAX_CONFIG_BODY,
         answers: &[],
         examples: &[],
+        kept: true,
         run: |_| Box::pin(std::future::ready(Err(Problem::not_found("operation")))),
     };
 }

@@ -29,6 +29,9 @@ pub struct FieldError {
     pub detail: String,
 }
 
+/// Wrong fields that a problem names at most.
+pub const MAX_ERRORS: usize = 20;
+
 impl FieldError {
     /// An error at a place of the body.
     pub fn new(pointer: impl Into<String>, code: &'static Code, detail: impl Into<String>) -> Self {
@@ -55,8 +58,11 @@ impl Problem {
 
     /// Wrong fields under a code of its own.
     #[must_use]
-    pub fn of_fields(code: &'static Code, errors: Vec<FieldError>) -> Self {
+    pub fn of_fields(code: &'static Code, mut errors: Vec<FieldError>) -> Self {
+        let more = errors.len() > MAX_ERRORS;
+        errors.truncate(MAX_ERRORS);
         let detail = match errors.as_slice() {
+            some if more => format!("{} fields and more are not valid; see `errors` for the first.", some.len()),
             [only] if only.pointer.is_empty() => only.detail.clone(),
             [only] => format!("{}: {}", only.pointer, only.detail),
             many => format!("{} fields are not valid; see `errors`.", many.len()),

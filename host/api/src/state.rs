@@ -94,6 +94,8 @@ pub struct Inner {
     pub keys: KeyCache,
     /// `Idempotency-Key`s whose first request still runs here.
     pub in_progress: Mutex<HashSet<[u8; 32]>>,
+    /// Held while a replay is counted and started.
+    pub replay_starts: tokio::sync::Mutex<()>,
     environments: Mutex<Option<(u64, Vec<Arc<Environment>>)>>,
 }
 
@@ -143,6 +145,7 @@ impl ApiState {
             host_keys,
             keys: KeyCache::default(),
             in_progress: Mutex::default(),
+            replay_starts: tokio::sync::Mutex::default(),
             environments: Mutex::default(),
         })))
     }

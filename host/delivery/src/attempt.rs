@@ -22,6 +22,10 @@ pub(crate) struct Call {
     pub batch: Option<u64>,
 }
 
+/// The first so many attempts of a delivery keep their transcripts; later ones, that cost nothing included, are on
+/// record without. A destination that throttles for days would else fill the database with its answers.
+pub(crate) const TRANSCRIPTS: u32 = 20;
+
 /// Pause before a hand-over is given back because its payloads cannot be read: the engine would ask again at once.
 const STORE_AWAY: Duration = Duration::from_millis(500);
 
@@ -166,7 +170,7 @@ impl Sink {
     }
 
     fn seal(&self, item: AttemptItem, transcript: &Transcript) -> Option<bytes::Bytes> {
-        if transcript.exchanges.is_empty() {
+        if transcript.exchanges.is_empty() || item.n > TRANSCRIPTS {
             return None;
         }
         // A transcript is texts and numbers: it always serializes.

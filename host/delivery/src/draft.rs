@@ -71,6 +71,8 @@ pub enum Published {
     },
     /// Not accepted, by its own fault; nothing of it was stored.
     Refused(Refusal),
+    /// Not accepted, because its tenant cannot be read now; nothing of it was stored, and it may be sent again.
+    Unavailable(String),
 }
 
 /// Why one draft was refused.

@@ -6,7 +6,7 @@ use crate::draft::{Draft, Overloaded, Published, Refusal};
 use crate::keyring::Keyring;
 use crate::options::Options;
 use crate::running::Shared;
-use railhead_model::{Attempt, Clock, DeliveryKey, DestinationNo, EnvironmentNo, Reason, TenantNo};
+use railhead_model::{Attempt, Clock, DeliveryKey, DestinationNo, EnvironmentNo, EventUid, Reason, TenantNo};
 use railhead_store::directory::{Destination, Tenant};
 use railhead_store::work::{Commanded, Health};
 use railhead_store::{Store, StoreError};
@@ -60,7 +60,7 @@ impl Delivery {
     /// cancels nothing.
     ///
     /// # Errors
-    /// [`Overloaded`]: none of them is acknowledged.
+    /// [`Overloaded`]: none of them is acknowledged, as when all of them would be [`Published::Unavailable`].
     pub async fn publish(&self, environment: EnvironmentNo, drafts: Vec<Draft>) -> Result<Vec<Published>, Overloaded> {
         crate::ingest::publish(&self.shared, environment, drafts).await
     }
@@ -107,6 +107,14 @@ impl Delivery {
     /// once, sessions of these destinations end, and their work goes on under the new settings. Deleted ones count.
     pub fn config_changed(&self, tenant: TenantNo, destinations: &[DestinationNo]) {
         self.shared.config_changed(tenant, destinations);
+    }
+
+    /// Call it after an event's payload was erased in the store: this host lets go of its copy in memory.
+    ///
+    /// A hand-over that has the payload already may finish. The host that owns a destination keeps copies of its own,
+    /// until the event was tried there.
+    pub fn erased(&self, event: EventUid) {
+        self.shared.payloads.erase(event);
     }
 
     /// Call it after a replay was started or cancelled.

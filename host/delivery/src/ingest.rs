@@ -43,10 +43,22 @@ pub(crate) async fn publish(
     for _ in 0..ROUTINGS {
         open = send(shared, environment, open, &mut answers).await?;
         if open.is_empty() {
-            return Ok(answers.into_iter().flatten().collect());
+            return all(answers.into_iter().flatten().collect());
         }
     }
     Err(Overloaded::Unavailable("the tenant's configuration changes all the time".into()))
+}
+
+/// What can be said of none of the drafts is said once.
+fn all(answers: Vec<Published>) -> Result<Vec<Published>, Overloaded> {
+    let mut whys = answers.iter().map(|answer| match answer {
+        Published::Unavailable(why) => Some(why),
+        _ => None,
+    });
+    match whys.next() {
+        Some(Some(why)) if whys.all(|why| why.is_some()) => Err(Overloaded::Unavailable(why.clone())),
+        _ => Ok(answers),
+    }
 }
 
 /// Routes, seals and commits what is open; answers with what must be routed again.
@@ -65,9 +77,11 @@ async fn send<'a>(
                 let brief = (prepared.new.digest, prepared.deliveries());
                 group.push(prepared);
                 sent.push((one, table, brief));
+                // Routing a long list takes time: other tasks get their turn between its events.
+                tokio::task::coop::consume_budget().await;
             }
             Err(TableError::Unknown) => set(answers, one.index, Published::Refused(unknown_tenant(one.draft))),
-            Err(TableError::Unavailable(why)) => return Err(Overloaded::Unavailable(why)),
+            Err(TableError::Unavailable(why)) => set(answers, one.index, Published::Unavailable(why)),
         }
     }
     if group.is_empty() {
@@ -155,6 +169,7 @@ pub(crate) async fn test(
             Some(Accepted::Duplicate(first)) => {
                 return match duplicate(first, digest) {
                     Published::Refused(refusal) => Err(TestError::Refused(refusal)),
+                    Published::Unavailable(why) => Err(Overloaded::Unavailable(why).into()),
                     Published::Accepted { uid, .. } | Published::Duplicate { uid, .. } => {
                         Ok((DeliveryKey { event: uid, ..key }, None))
                     }

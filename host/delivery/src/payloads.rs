@@ -24,6 +24,8 @@ struct Held {
     /// In the order of entering; uids that left already are skipped.
     order: VecDeque<EventUid>,
     bytes: usize,
+    /// Erased lately: what was read or accepted right before does not enter after it.
+    erased: VecDeque<EventUid>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,8 @@ struct Entry {
 
 /// What an entry costs beside its texts.
 const ENTRY_BYTES: usize = 400;
+/// Erased events that are remembered: far more than are erased while one read or one commit is under way.
+const ERASED: usize = 256;
 
 impl Payloads {
     pub fn new(capacity: usize) -> Self {
@@ -58,6 +62,16 @@ impl Payloads {
         entry.wanted = entry.wanted.saturating_sub(1);
         if entry.wanted == 0 {
             held.remove(uid);
+        }
+    }
+
+    /// Lets go of an event whose payload was erased, and keeps it out.
+    pub fn erase(&self, uid: EventUid) {
+        let mut held = self.lock();
+        held.remove(uid);
+        held.erased.push_back(uid);
+        if held.erased.len() > ERASED {
+            held.erased.pop_front();
         }
     }
 
@@ -117,6 +131,9 @@ impl Payloads {
 impl Held {
     fn insert(&mut self, event: Arc<Event>, bytes: usize, wanted: usize) {
         let uid = event.uid;
+        if self.erased.contains(&uid) {
+            return;
+        }
         if let Some(entry) = self.events.get_mut(&uid) {
             entry.wanted += wanted;
             return;
@@ -214,6 +231,20 @@ mod tests {
         assert!(!has(&payloads, &event));
         assert_eq!(payloads.lock().bytes, 0);
         assert!(payloads.lock().order.is_empty());
+    }
+
+    #[test]
+    fn an_erased_event_leaves_at_once_and_stays_out() {
+        let payloads = Payloads::new(1 << 20);
+        let event = event(1, 10);
+        payloads.offer(&event, 3);
+        payloads.erase(event.uid);
+        assert!(!has(&payloads, &event));
+        assert_eq!(payloads.lock().bytes, 0);
+        // A read that began before.
+        payloads.make_room(&[(event.uid, Arc::clone(&event))].into());
+        payloads.offer(&event, 1);
+        assert!(!has(&payloads, &event));
     }
 
     #[test]

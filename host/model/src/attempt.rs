@@ -83,6 +83,8 @@ pub enum BodyPart {
     OtherEvent(crate::ids::EventUid),
     /// So many bytes that were not kept.
     Omitted(u64),
+    /// No bytes of its own: the part after this one stood there in base64 (RFC 4648, padded).
+    InBase64,
 }
 
 /// An answer as received.

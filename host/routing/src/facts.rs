@@ -9,18 +9,27 @@ pub struct Facts<'a> {
     /// The event.
     pub event: &'a Event,
     data: OnceCell<Option<Value>>,
+    attributes: OnceCell<Value>,
 }
 
 impl<'a> Facts<'a> {
     /// Nothing is parsed yet.
     #[must_use]
     pub const fn new(event: &'a Event) -> Self {
-        Self { event, data: OnceCell::new() }
+        Self { event, data: OnceCell::new(), attributes: OnceCell::new() }
     }
 
     /// The payload as JSON; `None` if it is not JSON.
     pub fn data(&self) -> Option<&Value> {
         self.data.get_or_init(|| serde_json::from_slice(&self.event.data).ok()).as_ref()
+    }
+
+    /// The extension attributes, as a JSON object of texts.
+    pub(crate) fn attributes(&self) -> &Value {
+        self.attributes.get_or_init(|| {
+            let attributes = self.event.head.attributes.iter();
+            attributes.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
+        })
     }
 }
 

@@ -4,8 +4,16 @@
 //! `{"prefix": s}`, `{"suffix": s}`, `{"equals-ignore-case": s}`, `{"anything-but": literal or list}`,
 //! `{"numeric": [op, number, …]}`, `{"exists": bool}`. `"$or": [pattern, …]` asks that one of several match. Where the
 //! event has an array, one matching element is enough.
+//!
+//! A pattern is bounded in size, and so is what it looks at in one event: see [`MAX_BYTES`], [`MAX_NODES`] and
+//! [`MAX_STEPS`].
+
+mod literals;
+mod look;
 
 use crate::facts::Facts;
+use literals::Literals;
+use look::Steps;
 use serde_json::{Map, Value};
 
 /// A pattern that does not compile: where, and what is allowed there.
@@ -26,8 +34,14 @@ impl PatternError {
 
 /// Deepest nesting of a pattern.
 pub const MAX_DEPTH: usize = 16;
-/// Most fields and alternatives of a pattern.
+/// Most fields, alternatives and items of their lists in a pattern.
 pub const MAX_NODES: usize = 1_000;
+/// Most bytes of a pattern, as JSON without white space.
+pub const MAX_BYTES: usize = 16 * 1024;
+/// Most steps of one look at one event: a value, or 32 bytes of a text, against a field or an alternative.
+///
+/// A pattern that would take more counts as not matched. A literal list is one alternative, however long.
+pub const MAX_STEPS: u32 = 100_000;
 /// The fields at the top of a pattern.
 pub const ROOTS: [&str; 6] = ["type", "source", "subject", "id", "attributes", "data"];
 
@@ -41,18 +55,26 @@ pub struct Pattern {
 #[derive(Clone, Debug)]
 enum Node {
     All(Vec<(String, Node)>, Vec<Vec<Node>>),
-    Any(Vec<Test>),
+    Any(Any),
+}
+
+/// The alternatives of one field.
+#[derive(Clone, Debug, Default)]
+struct Any {
+    /// `exists` is asked for, or its contrary.
+    present: bool,
+    absent: bool,
+    literals: Literals,
+    tests: Vec<Test>,
 }
 
 #[derive(Clone, Debug)]
 enum Test {
-    Equals(Value),
     Prefix(String),
     Suffix(String),
     IgnoreCase(String),
-    AnythingBut(Vec<Value>),
+    AnythingBut(Literals),
     Numeric(Vec<(Comparison, f64)>),
-    Exists(bool),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +92,9 @@ impl Pattern {
     /// # Errors
     /// The pointer to what is wrong and what is allowed there.
     pub fn compile(value: &Value, at: &str) -> Result<Self, PatternError> {
+        if !fits(value) {
+            return Err(PatternError::new(at, format!("at most {MAX_BYTES} bytes")));
+        }
         let mut nodes = 0;
         let root = node(value, at, 0, &mut nodes)?;
         let Value::Object(map) = value else {
@@ -89,11 +114,39 @@ impl Pattern {
         self.needs_data
     }
 
-    /// True if the event looks like this.
+    /// True if the event looks like this, and that takes no more than [`MAX_STEPS`].
     #[must_use]
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
-        matches_root(&self.root, facts)
+        look::root(&self.root, facts, &Steps::new(MAX_STEPS)).unwrap_or_else(|_| {
+            let event = facts.event.uid;
+            tracing::debug!(%event, "a filter has too much to look at in an event, which counts as not matched");
+            false
+        })
     }
+}
+
+/// Whether a pattern is small enough, without writing more of it than that.
+fn fits(value: &Value) -> bool {
+    struct Room(usize);
+    impl std::io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::FileTooLarge)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Room(MAX_BYTES), value).is_ok()
+}
+
+fn count(nodes: &mut usize, more: usize, at: &str) -> Result<(), PatternError> {
+    *nodes = nodes.saturating_add(more);
+    if *nodes > MAX_NODES {
+        let detail = format!("at most {MAX_NODES} fields, alternatives and items of lists");
+        return Err(PatternError::new(at, detail));
+    }
+    Ok(())
 }
 
 fn check_roots(map: &Map<String, Value>, at: &str) -> Result<(), PatternError> {
@@ -122,18 +175,18 @@ fn mentions_data(root: &Node) -> bool {
 }
 
 fn node(value: &Value, at: &str, depth: usize, nodes: &mut usize) -> Result<Node, PatternError> {
-    *nodes += 1 + value.as_array().map_or(0, Vec::len);
+    count(nodes, 1 + value.as_array().map_or(0, Vec::len), at)?;
     if depth > MAX_DEPTH {
         return Err(PatternError::new(at, format!("at most {MAX_DEPTH} levels deep")));
-    }
-    if *nodes > MAX_NODES {
-        return Err(PatternError::new(at, format!("at most {MAX_NODES} fields and alternatives")));
     }
     match value {
         Value::Object(map) if !map.is_empty() => all(map, at, depth, nodes),
         Value::Array(items) if !items.is_empty() => {
-            let tests = items.iter().enumerate().map(|(index, item)| test(item, &format!("{at}/{index}")));
-            Ok(Node::Any(tests.collect::<Result<_, _>>()?))
+            let mut any = Any::default();
+            for (index, item) in items.iter().enumerate() {
+                alternative(item, &format!("{at}/{index}"), nodes, &mut any)?;
+            }
+            Ok(Node::Any(any))
         }
         _ => Err(PatternError::new(
             at,
@@ -162,12 +215,15 @@ fn all(map: &Map<String, Value>, at: &str, depth: usize, nodes: &mut usize) -> R
     Ok(Node::All(fields, ors))
 }
 
-fn test(value: &Value, at: &str) -> Result<Test, PatternError> {
+fn alternative(value: &Value, at: &str, nodes: &mut usize, any: &mut Any) -> Result<(), PatternError> {
     let wrong = |detail: &str| Err(PatternError::new(at, detail));
     let map = match value {
         Value::Object(map) => map,
         Value::Array(_) => return wrong("an alternative is a literal or a test such as {\"prefix\": \"eu-\"}"),
-        literal => return Ok(Test::Equals(literal.clone())),
+        literal => {
+            any.literals.insert(literal);
+            return Ok(());
+        }
     };
     let mut entries = map.iter();
     let (Some((name, argument)), None) = (entries.next(), entries.next()) else {
@@ -175,22 +231,36 @@ fn test(value: &Value, at: &str) -> Result<Test, PatternError> {
             "a test has exactly one name: prefix, suffix, equals-ignore-case, anything-but, numeric or exists",
         );
     };
-    match (name.as_str(), argument) {
-        ("prefix", Value::String(text)) => Ok(Test::Prefix(text.clone())),
-        ("suffix", Value::String(text)) => Ok(Test::Suffix(text.clone())),
-        ("equals-ignore-case", Value::String(text)) => Ok(Test::IgnoreCase(text.to_lowercase())),
-        ("prefix" | "suffix" | "equals-ignore-case", _) => wrong("this test takes a string"),
-        ("exists", Value::Bool(wanted)) => Ok(Test::Exists(*wanted)),
-        ("exists", _) => wrong("`exists` takes true or false"),
-        ("anything-but", Value::Array(items)) if items.iter().all(is_literal) => Ok(Test::AnythingBut(items.clone())),
-        ("anything-but", literal) if is_literal(literal) => Ok(Test::AnythingBut(vec![literal.clone()])),
-        ("anything-but", _) => wrong("`anything-but` takes a literal or a list of literals"),
-        ("numeric", Value::Array(items)) => {
-            numeric(items).map_or_else(|| wrong(NUMERIC), |tests| Ok(Test::Numeric(tests)))
+    count(nodes, argument.as_array().map_or(0, Vec::len), at)?;
+    let test = match (name.as_str(), argument) {
+        ("prefix", Value::String(text)) => Test::Prefix(text.clone()),
+        ("suffix", Value::String(text)) => Test::Suffix(text.clone()),
+        ("equals-ignore-case", Value::String(text)) => Test::IgnoreCase(text.to_lowercase()),
+        ("prefix" | "suffix" | "equals-ignore-case", _) => return wrong("this test takes a string"),
+        ("exists", Value::Bool(wanted)) => {
+            any.present |= *wanted;
+            any.absent |= !*wanted;
+            return Ok(());
         }
-        ("numeric", _) => wrong(NUMERIC),
-        _ => wrong("unknown test; there are prefix, suffix, equals-ignore-case, anything-but, numeric and exists"),
-    }
+        ("exists", _) => return wrong("`exists` takes true or false"),
+        ("anything-but", Value::Array(items)) if items.iter().all(is_literal) => {
+            Test::AnythingBut(items.iter().collect())
+        }
+        ("anything-but", literal) if is_literal(literal) => Test::AnythingBut(std::iter::once(literal).collect()),
+        ("anything-but", _) => return wrong("`anything-but` takes a literal or a list of literals"),
+        ("numeric", Value::Array(items)) => match numeric(items) {
+            Some(tests) => Test::Numeric(tests),
+            None => return wrong(NUMERIC),
+        },
+        ("numeric", _) => return wrong(NUMERIC),
+        _ => {
+            return wrong(
+                "unknown test; there are prefix, suffix, equals-ignore-case, anything-but, numeric and exists",
+            );
+        }
+    };
+    any.tests.push(test);
+    Ok(())
 }
 
 const NUMERIC: &str =
@@ -221,84 +291,6 @@ fn numeric(items: &[Value]) -> Option<Vec<(Comparison, f64)>> {
 /// A name as a JSON Pointer writes it (RFC 6901).
 fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
-}
-
-fn matches_root(root: &Node, facts: &Facts<'_>) -> bool {
-    let Node::All(fields, ors) = root else { return false };
-    let head = &facts.event.head;
-    let field = |(name, node): &(String, Node)| match name.as_str() {
-        "data" => matches(node, facts.data()),
-        "attributes" => matches_attributes(node, facts),
-        "type" => matches_text(node, Some(&facts.event.event_type)),
-        "source" => matches_text(node, Some(&head.source)),
-        "subject" => matches_text(node, head.subject.as_deref()),
-        "id" => matches_text(node, Some(&facts.event.id)),
-        _ => false,
-    };
-    fields.iter().all(field) && ors.iter().all(|or| or.iter().any(|node| matches_root(node, facts)))
-}
-
-fn matches_text(node: &Node, text: Option<&str>) -> bool {
-    matches(node, text.map(|text| Value::String(text.to_owned())).as_ref())
-}
-
-fn matches_attributes(node: &Node, facts: &Facts<'_>) -> bool {
-    let attributes = facts.event.head.attributes.iter();
-    let map: Map<_, _> = attributes.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-    matches(node, Some(&Value::Object(map)))
-}
-
-fn matches(node: &Node, value: Option<&Value>) -> bool {
-    match node {
-        Node::Any(tests) => tests.iter().any(|test| passes(test, value)),
-        Node::All(fields, ors) => match value {
-            Some(Value::Array(items)) => items.iter().any(|item| matches(node, Some(item))),
-            value => {
-                let get = |name: &str| value.and_then(|value| value.as_object()).and_then(|map| map.get(name));
-                fields.iter().all(|(name, node)| matches(node, get(name)))
-                    && ors.iter().all(|or| or.iter().any(|node| matches(node, value)))
-            }
-        },
-    }
-}
-
-fn passes(test: &Test, value: Option<&Value>) -> bool {
-    let Some(value) = value else { return matches!(test, Test::Exists(false)) };
-    if let Test::Exists(wanted) = test {
-        return *wanted;
-    }
-    match value {
-        Value::Array(items) => items.iter().any(|item| passes_one(test, item)),
-        one => passes_one(test, one),
-    }
-}
-
-fn passes_one(test: &Test, value: &Value) -> bool {
-    match test {
-        Test::Equals(wanted) => equal(wanted, value),
-        Test::Prefix(prefix) => value.as_str().is_some_and(|text| text.starts_with(prefix.as_str())),
-        Test::Suffix(suffix) => value.as_str().is_some_and(|text| text.ends_with(suffix.as_str())),
-        Test::IgnoreCase(wanted) => value.as_str().is_some_and(|text| text.to_lowercase() == *wanted),
-        Test::AnythingBut(unwanted) => !unwanted.iter().any(|unwanted| equal(unwanted, value)),
-        Test::Numeric(tests) => value.as_f64().is_some_and(|number| tests.iter().all(|test| compares(*test, number))),
-        Test::Exists(wanted) => *wanted,
-    }
-}
-
-/// Numbers are equal by value: `1`, `1.0` and `1e0` are one number.
-fn equal(a: &Value, b: &Value) -> bool {
-    a == b
-        || matches!((a, b), (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() && !(a.is_i64() && b.is_i64()))
-}
-
-fn compares((comparison, bound): (Comparison, f64), number: f64) -> bool {
-    match comparison {
-        Comparison::Less => number < bound,
-        Comparison::LessOrEqual => number <= bound,
-        Comparison::Equal => number == bound,
-        Comparison::GreaterOrEqual => number >= bound,
-        Comparison::Greater => number > bound,
-    }
 }
 
 #[cfg(test)]
@@ -381,5 +373,74 @@ mod tests {
         assert!(Pattern::compile(&json!({"data": deep}), "/filter").is_err());
         let wide: Vec<_> = (0..2_000).collect();
         assert!(Pattern::compile(&json!({"data": {"a": wide}}), "/filter").is_err());
+    }
+
+    #[test]
+    fn the_items_of_every_list_count() {
+        let items: Vec<_> = (0..1_200).collect();
+        let pairs: Vec<_> = (0..600).flat_map(|n| [json!("<"), json!(n)]).collect();
+        for test in [json!({"anything-but": items}), json!({"numeric": pairs})] {
+            let error = Pattern::compile(&json!({"data": {"a": [test]}}), "/filter").expect_err("too many");
+            assert_eq!(error.pointer, "/filter/data/a/0");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_at_most_16_kib() {
+        let of = |bytes: usize| json!({"data": {"a": ["x".repeat(bytes)]}});
+        assert!(Pattern::compile(&of(MAX_BYTES - 19), "/filter").is_ok());
+        assert_eq!(Pattern::compile(&of(MAX_BYTES), "/filter").expect_err("too long").pointer, "/filter");
+    }
+
+    fn looks(pattern: &Value, data: &Value) -> bool {
+        Pattern::compile(pattern, "/filter").expect("compiles").matches(&Facts::new(&event("t", &data.to_string())))
+    }
+
+    #[test]
+    fn a_list_of_literals_is_one_step_for_each_element() {
+        let literals: Vec<_> = (0..900).collect();
+        let elements: Vec<_> = (900..90_000).chain([5]).collect();
+        assert!(looks(&json!({"data": {"a": literals}}), &json!({"a": elements})));
+        let but = json!({"data": {"a": [{"anything-but": literals}]}});
+        assert!(!looks(&but, &json!({"a": vec![7; 90_000]})));
+        assert!(looks(&but, &json!({"a": [7, 901]})));
+    }
+
+    #[test]
+    fn what_would_take_too_many_steps_does_not_match() {
+        let prefixes: Vec<_> = (0..400).map(|n| json!({"prefix": format!("p{n}-")})).collect();
+        let pattern = json!({"data": {"a": prefixes}});
+        let mut elements = vec!["x"; 100];
+        elements.push("p7-y");
+        assert!(looks(&pattern, &json!({"a": elements})), "40,000 steps");
+        elements.splice(0..0, vec!["x"; 900]);
+        assert!(!looks(&pattern, &json!({"a": elements})), "400,000 steps");
+        // Nor does a test that matches by not finding something.
+        let but = (0..400).map(|n| json!({"prefix": n.to_string()})).chain([json!({"anything-but": "x"})]);
+        let mut elements = vec!["x"; 1_000];
+        elements.push("y");
+        assert!(!looks(&json!({"data": {"a": but.collect::<Vec<_>>()}}), &json!({"a": elements})));
+    }
+
+    #[test]
+    fn long_texts_cost_no_more_than_the_pattern_is_long() {
+        let long = "K".repeat(200_000);
+        let folds: Vec<_> = (0..300).map(|n| json!({"equals-ignore-case": format!("k{n}")})).collect();
+        assert!(!looks(&json!({"data": {"a": folds}}), &json!({"a": long})));
+        // U+212A, the Kelvin sign: three bytes, one when it is small.
+        assert!(looks(&json!({"data": {"a": [{"equals-ignore-case": "kk"}]}}), &json!({"a": "\u{212A}\u{212A}"})));
+    }
+
+    #[test]
+    fn numbers_are_equal_by_value() {
+        for (literal, value) in
+            [("1", "1.0"), ("1e0", "1"), ("-0.0", "0"), ("18446744073709551615", "18446744073709551615")]
+        {
+            let [literal, value]: [Value; 2] =
+                [literal, value].map(|text| serde_json::from_str(text).expect("a number"));
+            assert!(looks(&json!({"data": {"a": [literal]}}), &json!({"a": value})), "{literal} {value}");
+        }
+        assert!(!looks(&json!({"data": {"a": [9_007_199_254_740_993_i64]}}), &json!({"a": 9_007_199_254_740_992_i64})));
+        assert!(!looks(&json!({"data": {"a": [1]}}), &json!({"a": [true, "1", 1.5, null, [1], {"b": 1}]})));
     }
 }

@@ -15,6 +15,8 @@ use crate::egress::{self, Egress, FailureKind, Outgoing, Part};
 use crate::limits::{Limiter, Meter};
 use crate::secret::{Encoding, Secret};
 use crate::target::Scope;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialUse;
 use railhead_model::{Clock, Outcome, Reason};
@@ -36,6 +38,8 @@ pub struct Response {
     pub(crate) answer: egress::Response,
     /// Bytes of the body that the guest has read.
     pub(crate) read: usize,
+    /// Bytes that it adds to [`Guest::held`].
+    pub(crate) bytes: usize,
 }
 
 /// Behind a `call` handle: the call under way, of which there is only one ([`Guest::running`]).
@@ -57,7 +61,7 @@ pub(crate) struct Guest {
     pub(crate) running: Option<Arc<Running>>,
     /// Milliseconds that `open`, `idle` and `close` have, where there is no call to ask.
     pub(crate) outside_ms: u32,
-    /// Bytes of request bodies under construction.
+    /// Bytes of requests under construction, and of answers.
     pub(crate) held: usize,
     /// Lines logged in the call under way.
     pub(crate) log_lines: u32,
@@ -86,6 +90,10 @@ impl Guest {
                     Some(data) => Part::EventData(index, data),
                     None => return Ok(Err(no_such_event(index))),
                 },
+                wit::Part::EventDataBase64(index) => match self.event_data(index) {
+                    Some(data) => Part::EventBase64(index, self.meter.charged(|| STANDARD.encode(data)).into()),
+                    None => return Ok(Err(no_such_event(index))),
+                },
                 wit::Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
                     if let Err(failure) = allow_use(&secret, CredentialUse::Place) {
@@ -96,6 +104,18 @@ impl Guest {
             });
         }
         Ok(Ok(out))
+    }
+
+    /// Bytes that the host holds once it took these pieces. Event data as it is stays shared.
+    fn bytes_of(&self, parts: &[wit::Part]) -> usize {
+        let bytes = |part: &wit::Part| match part {
+            wit::Part::Bytes(bytes) => bytes.len(),
+            wit::Part::EventDataBase64(index) => {
+                self.event_data(*index).map_or(0, |data| data.len().div_ceil(3).saturating_mul(4))
+            }
+            wit::Part::EventData(_) | wit::Part::Secret(_) => 0,
+        };
+        parts.iter().map(bytes).fold(0, usize::saturating_add)
     }
 
     fn event_data(&self, index: u32) -> Option<Bytes> {
@@ -224,6 +244,9 @@ impl From<wit::Encoding> for Encoding {
         }
     }
 }
+
+#[cfg(test)]
+mod charges;
 
 #[cfg(test)]
 mod tests {

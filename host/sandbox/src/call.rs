@@ -1,5 +1,8 @@
 //! One call into a connector: what is handed over, what went out for it, and what each event came to.
 
+mod ledger;
+
+use self::ledger::{Entry, Ledger, entry};
 use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,23 +86,6 @@ pub(crate) struct Running {
     ledger: Mutex<Ledger>,
 }
 
-#[derive(Default)]
-struct Ledger {
-    entries: Vec<Entry>,
-    shown: Vec<(Vec<u32>, Exchange)>,
-}
-
-#[derive(Clone, Default)]
-struct Entry {
-    settled: bool,
-    /// Requests that carry it and may have arrived, or are still under way.
-    carried: u32,
-    /// Indexes into `shown`.
-    exchanges: Vec<usize>,
-    /// When its first request started: wall and monotonic.
-    started: Option<(Timestamp, u64)>,
-}
-
 impl Running {
     pub(crate) fn new(purpose: Purpose, call: Call, clock: Arc<dyn Clock>, settle: Option<Settle>) -> Arc<Self> {
         let entries = vec![Entry::default(); call.events.len()];
@@ -111,7 +97,7 @@ impl Running {
             started_ms: clock.monotonic_ms(),
             clock,
             settle,
-            ledger: Mutex::new(Ledger { entries, shown: Vec::new() }),
+            ledger: Mutex::new(Ledger { entries, ..Ledger::default() }),
         })
     }
 
@@ -146,18 +132,14 @@ impl Running {
     /// Keeps an exchange for the record of these events.
     pub(crate) fn show(&self, events: &[u32], exchange: Exchange) {
         let mut ledger = self.ledger();
-        let place = ledger.shown.len();
-        ledger.shown.push((events.to_vec(), exchange));
-        for index in events {
-            if let Some(entry) = entry(&mut ledger.entries, *index)
-                && entry.exchanges.last() != Some(&place)
-            {
-                entry.exchanges.push(place);
-            }
+        match self.purpose {
+            Purpose::Check => {}
+            Purpose::Preview => ledger.shown.push((events.to_vec(), exchange)),
+            Purpose::Deliver => ledger.keep(events, exchange),
         }
     }
 
-    /// How many exchanges are kept.
+    /// How many exchanges a preview keeps.
     pub(crate) fn shown_count(&self) -> usize {
         self.ledger().shown.len()
     }
@@ -191,14 +173,15 @@ impl Running {
             let mut ledger = self.ledger();
             let Some(entry) = entry(&mut ledger.entries, index).filter(|entry| !entry.settled) else { return };
             entry.settled = true;
-            let entry = entry.clone();
+            let carried = entry.carried > 0;
             let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
-            let kept = entry.exchanges.iter().filter_map(|place| ledger.shown.get(*place));
-            let exchanges =
-                kept.map(|(_, exchange)| crate::egress::seen_by(exchange.clone(), event.event.uid)).collect();
+            let kept = std::mem::take(&mut entry.exchanges).into_iter();
+            let exchanges = kept
+                .map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid))
+                .collect();
             SettledEvent {
                 index: usize::try_from(index).unwrap_or(usize::MAX),
-                outcome: outcome(entry.carried > 0),
+                outcome: outcome(carried),
                 transcript: Transcript { exchanges },
                 started_at,
                 duration_ms: u32::try_from(self.clock.monotonic_ms().saturating_sub(started_ms)).unwrap_or(u32::MAX),
@@ -219,10 +202,6 @@ impl Running {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn entry(entries: &mut [Entry], index: u32) -> Option<&mut Entry> {
-    entries.get_mut(usize::try_from(index).ok()?)
 }
 
 /// The outcome of an event that the connector said nothing of.
@@ -257,3 +236,6 @@ impl fmt::Debug for Running {
         write!(f, "Running({:?}, {} events)", self.purpose, self.call.events.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

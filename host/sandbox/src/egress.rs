@@ -26,7 +26,7 @@ pub use capture::seen_by;
 pub use failure::{Failure, FailureKind};
 pub(crate) use headers::{check_value as check_header_value, name as header_name};
 pub use origin::AllowedOrigin;
-pub use outgoing::{Algorithm, MAX_BODY, MAX_HEADERS, Outgoing, Part, Signed, Signer, Target};
+pub use outgoing::{Algorithm, MAX_BODY, MAX_HEADERS, MAX_QUERY, Outgoing, Part, Signed, Signer, Target};
 pub use policy::EgressPolicy;
 pub use resolver::{Names, SystemNames};
 
@@ -86,6 +86,8 @@ pub struct Sent {
     pub exchange: Exchange,
     /// True if the request, or a piece of it, may have reached the peer: its events are then never `untried`.
     pub may_have_arrived: bool,
+    /// Time that it took to make the request: masking, filling in, compressing, signing.
+    pub making: Duration,
 }
 
 /// The way out. One for the whole host; cheap to clone.

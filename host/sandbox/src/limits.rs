@@ -23,7 +23,7 @@ pub const FIBER_STACK: usize = 1024 * 1024;
 pub const HOST_CALL_FUEL: usize = 4 * 1024 * 1024;
 /// Resource handles that a guest may hold at once.
 pub const MAX_HANDLES: usize = 4_096;
-/// Bytes of request bodies that the host holds for one session between calls of the guest.
+/// Bytes that the host holds for one session between calls of the guest: requests under construction, and answers.
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 /// Bytes that one `request.body` call may append.
 pub const MAX_APPEND: usize = 1024 * 1024;
@@ -135,6 +135,20 @@ impl Meter {
             CallHook::ReturningFromWasm | CallHook::CallingHost => self.stop(),
         }
         Ok(())
+    }
+
+    /// Does work of the host's that the guest asked for, on the guest's budget: else a guest could have the host compress
+    /// or mask for it without end. Found out on the way back into the guest.
+    pub(crate) fn charged<T>(&self, work: impl FnOnce() -> T) -> T {
+        let began = self.now_ns();
+        let done = work();
+        self.charge(Duration::from_nanos(self.now_ns().saturating_sub(began)));
+        done
+    }
+
+    /// Adds time that the host worked for the guest.
+    pub(crate) fn charge(&self, worked: Duration) {
+        self.spent_ns.fetch_add(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// At an epoch tick inside guest code: true if it may go on after a yield.

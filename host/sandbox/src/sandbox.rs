@@ -26,7 +26,8 @@ pub struct SandboxConfig {
     pub cache_key: [u8; 32],
     /// Where components are compiled.
     pub compiler: Compiler,
-    /// CPU time that a guest may use in one call, in milliseconds. Host calls do not count.
+    /// CPU time that a guest may use in one call, in milliseconds. Waiting in host calls does not count;
+    /// what the host computes for it (compression, joining, masking, signing) does.
     pub cpu_budget_ms: u32,
     /// Threads that guests run on; 0: as many as the machine has cores.
     pub threads: usize,

@@ -30,10 +30,15 @@ pub struct Secret {
 /// What a kind holds.
 enum Value {
     Bytes(Zeroizing<Vec<u8>>),
-    Url(Zeroizing<String>, url::Origin),
+    /// And what of it is a secret by itself.
+    Url(Zeroizing<String>, url::Origin, Vec<Zeroizing<String>>),
     Headers(BTreeMap<String, Zeroizing<String>>),
     Ed25519(Zeroizing<Vec<u8>>, Box<Ed25519KeyPair>),
-    Document { whole: Zeroizing<Vec<u8>>, hidden: Vec<Zeroizing<String>>, attributes: BTreeMap<String, String> },
+    Document {
+        whole: Zeroizing<Vec<u8>>,
+        hidden: Vec<Zeroizing<String>>,
+        attributes: BTreeMap<String, String>,
+    },
 }
 
 impl Secret {
@@ -49,7 +54,11 @@ impl Secret {
         given: &[u8],
     ) -> Result<Arc<Self>, SecretError> {
         let value = parse::value(kind, given)?;
-        Ok(Arc::new(Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value }))
+        let secret = Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value };
+        if usage == CredentialUse::Place && secret.values().iter().any(|value| value.len() < masker::SHORTEST) {
+            return Err(parse::too_short());
+        }
+        Ok(Arc::new(secret))
     }
 
     /// Something made from secrets, such as `user:password` in base64 or a kept token. It may go where all that it is
@@ -100,7 +109,7 @@ impl Secret {
     pub fn bytes(&self) -> &[u8] {
         match &self.value {
             Value::Bytes(bytes) | Value::Ed25519(bytes, _) | Value::Document { whole: bytes, .. } => bytes,
-            Value::Url(url, _) => url.as_bytes(),
+            Value::Url(url, ..) => url.as_bytes(),
             Value::Headers(_) => &[],
         }
     }
@@ -126,7 +135,7 @@ impl Secret {
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<String> {
         match (&self.value, name) {
-            (Value::Url(_, origin), "origin") => Some(origin.ascii_serialization()),
+            (Value::Url(_, origin, _), "origin") => Some(origin.ascii_serialization()),
             (Value::Headers(map), "names") => Some(map.keys().map(String::as_str).collect::<Vec<_>>().join("\n")),
             (Value::Document { attributes, .. }, _) => attributes.get(name).cloned(),
             (Value::Ed25519(_, pair), "public-key") => Some(encoding::base64_of(pair.public_key().as_ref())),
@@ -138,9 +147,8 @@ impl Secret {
     fn values(&self) -> Vec<&[u8]> {
         match &self.value {
             Value::Headers(map) => map.values().map(|value| value.as_bytes()).collect(),
-            Value::Url(url, origin) => {
-                let rest = url.get(origin.ascii_serialization().len()..).unwrap_or_default();
-                vec![url.as_bytes(), rest.as_bytes()]
+            Value::Url(url, _, pieces) => {
+                std::iter::once(url.as_bytes()).chain(pieces.iter().map(|text| text.as_bytes())).collect()
             }
             Value::Document { whole, hidden, .. } => {
                 std::iter::once(whole.as_slice()).chain(hidden.iter().map(|text| text.as_bytes())).collect()

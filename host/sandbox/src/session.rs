@@ -179,7 +179,7 @@ impl Session {
 /// What a call into a guest comes back with: a trap, a failure of the guest's own, or a result.
 type Returned<T> = wasmtime::Result<Result<T, Failure>>;
 
-fn store(
+pub(crate) fn store(
     around: &Surroundings,
     scope: &Arc<Scope>,
     cache: &Arc<Cache>,

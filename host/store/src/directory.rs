@@ -177,7 +177,8 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A key by the hash of its secret, expired and revoked ones too.
     async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, StoreError>;
-    /// Stores a key, or replaces the one with its id.
+    /// Stores a key, or replaces the one with its id. A revoked key stays revoked, whatever the argument says: a writer
+    /// that read it before its revocation must not bring it back.
     async fn put_key(&self, key: &Key) -> Result<(), StoreError>;
     /// Keys of an environment (`None`: the administrator's), newest first.
     async fn keys(&self, environment: Option<EnvironmentNo>) -> Result<Vec<Key>, StoreError>;

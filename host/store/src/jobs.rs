@@ -82,7 +82,8 @@ pub trait Jobs: Send + Sync + 'static {
     /// Stops a replay that runs.
     async fn cancel_replay(&self, tenant: TenantNo, id: JobId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// One step of the oldest replay that has something to do: at most [`STEP`] deliveries, at most [`MAX_OPEN`] open.
+    /// One step of a replay that has something to do: at most [`STEP`] deliveries, at most [`MAX_OPEN`] open. One that can do
+    /// nothing now holds up no other.
     async fn step_replay(&self, now: Timestamp) -> Result<Stepped, StoreError>;
     /// One step of the oldest fan-out: at most [`STEP`] work rows.
     async fn step_fanout(&self, now: Timestamp) -> Result<Stepped, StoreError>;

@@ -1,8 +1,6 @@
 //! What is sent for one event: headers and body, without the secrets. Pure: the same event, the same request.
 
 use crate::config::{Config, Mode};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -31,6 +29,8 @@ pub enum Piece {
     Bytes(Vec<u8>),
     /// The event's data: the host puts it in, so its bytes are exact.
     Data,
+    /// The same in base64.
+    DataBase64,
 }
 
 /// A request but for its URL, its secrets and its signatures.
@@ -122,7 +122,8 @@ fn with_data(head: String, event: Event<'_>) -> Vec<Piece> {
     if is_json(event) {
         return vec![Piece::Bytes((head + r#","data":"#).into_bytes()), Piece::Data, Piece::Bytes(b"}".to_vec())];
     }
-    vec![Piece::Bytes(format!(r#"{head},"data_base64":"{}"}}"#, STANDARD.encode(event.data)).into_bytes())]
+    let head = head + r#","data_base64":""#;
+    vec![Piece::Bytes(head.into_bytes()), Piece::DataBase64, Piece::Bytes(br#""}"#.to_vec())]
 }
 
 /// Both said to be JSON and so: a body that others have to parse is not built on a promise.

@@ -86,6 +86,7 @@ impl Session {
         for piece in &plan.body {
             match piece {
                 Piece::Data => request.body(&[Part::EventData(index)])?,
+                Piece::DataBase64 => request.body(&[Part::EventDataBase64(index)])?,
                 Piece::Bytes(all) => {
                     all.chunks(BODY_CHUNK).try_for_each(|chunk| request.body(&[Part::Bytes(chunk.to_vec())]))?;
                 }

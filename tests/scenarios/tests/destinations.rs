@@ -186,3 +186,30 @@ async fn credentials_and_headers_that_cannot_work_are_refused_at_entry() {
         assert!(found.starts_with(pointer), "{pointer}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_answers_with_its_attempt_and_refuses_what_is_paused() {
+    let (_folder, host, sink) = host().await;
+    let client = host.client();
+    client.make_destination("acme", "hook", &webhook(&sink.url("/hook"), "hook", json!({}))).await;
+    let path = "/v1/tenants/acme/destinations/hook";
+    let event = json!({"event": {"type": "any.thing", "data": {}}});
+    let (status, body) = client.post(&format!("{path}/test"), &event).await;
+    assert_eq!((status, &body["attempt"]["outcome"]), (200, &json!("delivered")), "{body}");
+    assert_eq!(sink.received_at("/hook").len(), 1);
+    assert_eq!(client.post(&format!("{path}/pause"), &json!({})).await.0, 200);
+    let (status, body) = client.post(&format!("{path}/test"), &event).await;
+    assert_eq!((status, &body["code"]), (409, &json!("destination-not-active")), "{body}");
+    assert_eq!(sink.received_at("/hook").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_an_event_went_is_known_after_its_destination_is_gone() {
+    let (_folder, host, sink) = host().await;
+    let client = host.client();
+    first_attempt(&client, "short-lived", webhook(&sink.url("/x"), "short-lived", json!({}))).await;
+    assert_eq!(client.delete("/v1/tenants/acme/destinations/short-lived").await.0, 204);
+    let (status, event) = client.get("/v1/tenants/acme/events/e-short-lived").await;
+    assert_eq!((status, &event["destinations"][0]["destination"]), (200, &json!("short-lived")), "{event}");
+    assert_eq!(event["destinations"][0]["state"], "delivered", "{event}");
+}

@@ -77,6 +77,7 @@ fn check_fields(fields: &Fields, errors: &mut Vec<FieldError>) {
     for (name, list) in [("include", &fields.include), ("exclude", &fields.exclude)] {
         if list.len() > MAX_POINTERS {
             wrong(errors, format!("/fields/{name}"), format!("Expected at most {MAX_POINTERS} pointers."));
+            continue;
         }
         for (index, pointer) in list.iter().enumerate() {
             if let Err(why) = check_pointer(pointer) {
@@ -147,6 +148,7 @@ pub fn retry(pointer: &str, value: &Value) -> Result<RetryPolicy, Vec<FieldError
 fn check_schedule(pointer: &str, schedule: &Schedule, errors: &mut Vec<FieldError>) {
     if schedule.schedule_ms.len() > MAX_SCHEDULE {
         wrong(errors, format!("{pointer}/schedule_ms"), format!("Expected at most {MAX_SCHEDULE} delays."));
+        return;
     }
     for (index, ms) in schedule.schedule_ms.iter().enumerate() {
         if *ms > MAX_DELAY_MS {

@@ -34,8 +34,10 @@ impl std::fmt::Debug for Change {
 
 /// As a value: the host makes one.
 const GENERATE: &str = "generate";
-/// Bytes of one value.
-const MAX_VALUE: usize = 64 * 1024;
+/// Bytes of one value: no more is handed to a connector.
+const MAX_VALUE: usize = 16 * 1024;
+/// Fields that a body may name; manifests have fewer.
+const MAX_FIELDS: usize = 64;
 /// Values of one field that are in force at once: the new one, and the one before while a rotation overlaps.
 const MAX_VERSIONS: usize = 2;
 
@@ -53,6 +55,11 @@ pub fn read(
     errors: &mut Vec<FieldError>,
 ) -> Vec<(String, Change)> {
     let mut changes = Vec::new();
+    if given.len() > MAX_FIELDS {
+        let detail = format!("Expected at most {MAX_FIELDS} credentials.");
+        errors.push(FieldError::new("/credentials", &codes::INVALID_VALUE, detail));
+        return changes;
+    }
     for (name, value) in given {
         let pointer = format!("/credentials/{}", token(&name));
         match one(call, &connector.manifest, &name, &pointer, &value) {

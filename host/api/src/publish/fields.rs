@@ -6,8 +6,12 @@ use crate::problem::FieldError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 /// Members that were not taken yet, and what was wrong with those that were.
 #[derive(Debug)]
@@ -18,14 +22,52 @@ pub struct Fields<'a> {
     pub errors: Vec<FieldError>,
 }
 
+/// Members of an event, or of its attributes, that are looked at: more are refused before anything is built of them.
+const MAX_MEMBERS: usize = 64;
+
+/// An object's members; `Err` past [`MAX_MEMBERS`].
+struct Members<'a>(Result<BTreeMap<String, &'a RawValue>, ()>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Object<'a> {
+            type Value = Members<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = BTreeMap::new();
+                for _ in 0..MAX_MEMBERS {
+                    let Some((name, raw)) = map.next_entry::<String, &'de RawValue>()? else {
+                        return Ok(Members(Ok(members)));
+                    };
+                    members.insert(name, raw);
+                }
+                let mut more = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    more = true;
+                }
+                Ok(Members(if more { Err(()) } else { Ok(members) }))
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
 impl<'a> Fields<'a> {
     /// Reads an object that stands in `body`.
     ///
     /// # Errors
-    /// For anything but an object.
+    /// For anything but an object, and for one with too many members.
     pub fn read(body: &'a Bytes, object: &'a RawValue) -> Result<Self, FieldError> {
-        let members = serde_json::from_str(object.get())
+        let Members(members) = serde_json::from_str(object.get())
             .map_err(|_| FieldError::new("", &codes::WRONG_TYPE, "Expected an event: a JSON object."))?;
+        let members = members.map_err(|()| {
+            FieldError::new("", &codes::INVALID_VALUE, format!("Expected at most {MAX_MEMBERS} fields."))
+        })?;
         Ok(Self { body, members, errors: Vec::new() })
     }
 
@@ -83,11 +125,18 @@ impl<'a> Fields<'a> {
     /// The member `attributes` of an event of ours.
     pub fn attributes(&mut self) -> BTreeMap<String, String> {
         let Some(raw) = self.take("attributes") else { return BTreeMap::new() };
-        let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) else {
-            self.error("attributes", &codes::WRONG_TYPE, "Expected an object of names and strings.");
-            return BTreeMap::new();
-        };
-        self.collect("/attributes", members)
+        match serde_json::from_str::<Members<'a>>(raw.get()) {
+            Ok(Members(Ok(members))) => self.collect("/attributes", members),
+            Ok(Members(Err(()))) => {
+                let detail = format!("Expected at most {} attributes.", super::MAX_ATTRIBUTES);
+                self.error("attributes", &codes::INVALID_VALUE, detail);
+                BTreeMap::new()
+            }
+            Err(_) => {
+                self.error("attributes", &codes::WRONG_TYPE, "Expected an object of names and strings.");
+                BTreeMap::new()
+            }
+        }
     }
 
     /// What is left, as extension attributes of a CloudEvent.
@@ -116,8 +165,11 @@ impl<'a> Fields<'a> {
 
     /// Refuses what was not taken.
     pub fn refuse_rest(&mut self, known: &str) {
+        // The first says what there is; saying it again for each would make small events large errors.
+        let mut known = format!(" {known}");
         for name in std::mem::take(&mut self.members).into_keys() {
-            self.error(&name, &codes::UNKNOWN_FIELD, format!("An event has no such field. {known}"));
+            self.error(&name, &codes::UNKNOWN_FIELD, format!("An event has no such field.{known}"));
+            known.clear();
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Bad input: each line is a request, and the status, code and pointer of its refusal.
 
 use super::world::{ADMIN, LIVE, World};
+use railhead_model::{JobId, Timestamp};
+use railhead_store::Directory as _;
+use railhead_store::history::DeliveryFilter;
+use railhead_store::jobs::NewReplay;
 use serde_json::{Value, json};
 
 const DESTINATIONS: &str = "/v1/tenants/acme/destinations";
@@ -209,4 +213,67 @@ async fn other_requests() {
     assert_eq!(problem["errors"][0]["pointer"], "/connectors/s4");
     let header = [("if-match", "7"), ("content-type", json)];
     world.send(LIVE, "patch", "/v1/tenants/acme", &header, "{}").await.problem(400, "invalid-header");
+}
+
+#[tokio::test]
+async fn errors_are_few_and_repeat_no_values() {
+    let world = World::new().await;
+    let object = |n: usize, name: &str| {
+        let members = (0..n).map(|n| (format!("{name}{n}"), json!({})));
+        Value::Object(members.collect())
+    };
+    let mut event = object(50, "unknown");
+    event.as_object_mut().expect("an object").extend([("tenant".into(), json!("acme")), ("type".into(), json!("t"))]);
+    let some = world.post("/v1/events", event).await.problem(422, "invalid-event");
+    assert_eq!(some["errors"].as_array().map(Vec::len), Some(20));
+    assert!(some["detail"].as_str().is_some_and(|detail| detail.contains("and more")), "{some:#}");
+    let many = world.post("/v1/events", object(5_000, "unknown")).await;
+    assert!(many.bytes.len() < 2_000, "{} bytes", many.bytes.len());
+    assert_eq!(many.problem(422, "invalid-event")["errors"][0]["pointer"], "");
+    let event = json!({"tenant": "acme", "type": "t", "data": 1, "attributes": object(5_000, "a")});
+    let attributes = world.post("/v1/events", event).await.problem(422, "invalid-event");
+    assert_eq!(attributes["errors"].as_array().map(Vec::len), Some(1));
+    for body in [json!({"credentials": object(5_000, "c")}), json!({"config": object(5_000, "c")})] {
+        let problem = world.post(DESTINATIONS, webhook(body)).await.problem(422, "invalid-input");
+        assert!(problem["errors"].as_array().is_some_and(|errors| errors.len() <= 20), "{problem:#}");
+    }
+    let timeout = world.post(DESTINATIONS, webhook(json!({"timeout_ms": "hunter2-plain"}))).await;
+    assert!(!timeout.text().contains("hunter2"), "{}", timeout.text());
+    assert_eq!(timeout.problem(422, "invalid-input")["errors"][0]["detail"], "Expected u32.");
+    let expires = world.post("/v1/keys", json!({"scopes": ["*"], "expires_at": "hunter2-plain"})).await;
+    assert!(!expires.text().contains("hunter2"), "{}", expires.text());
+    expires.problem(422, "invalid-input");
+}
+
+#[tokio::test]
+async fn a_credential_is_as_long_as_connectors_take() {
+    let world = World::new().await;
+    let body = |bytes: usize| webhook(json!({"credentials": {"bearer_token": "x".repeat(bytes)}}));
+    world.post(DESTINATIONS, body(16 * 1024)).await.expect(201);
+    let long = world.post(DESTINATIONS, body(16 * 1024 + 1)).await.problem(422, "invalid-input");
+    assert_eq!(long["errors"][0]["pointer"], "/credentials/bearer_token");
+}
+
+#[tokio::test]
+async fn replays_are_short_in_words_and_few() {
+    let world = World::new().await;
+    let path = "/v1/tenants/acme/replays";
+    for name in ["destination", "event_type", "event", "code"] {
+        let problem = world.post(path, json!({"filter": {name: "x".repeat(257)}})).await.problem(422, "invalid-input");
+        assert_eq!(problem["errors"][0]["pointer"], format!("/filter/{name}"));
+        assert!(problem["errors"][0]["detail"].as_str().is_some_and(|detail| detail.contains("256")), "{problem:#}");
+    }
+    let live = world.state.environment_named("live").await.expect("read").expect("it");
+    let tenant = world.store.tenant(live.no, &"acme".parse().expect("an id")).await.expect("read").expect("it");
+    // The engine is not told of these, and steps one only after a tick: all of them run when the next one is asked for.
+    for n in 0..20 {
+        let (id, at) = (JobId::new(Timestamp(1), [n; 10]), Timestamp(1));
+        let replay = NewReplay { id, tenant: tenant.no, filter: DeliveryFilter::default(), at };
+        world.store.core().start_replay(&replay).expect("starts");
+    }
+    world.post(path, json!({"filter": {}})).await.problem(409, "too-many-replays");
+    world
+        .until(path, |page| page["data"].as_array().is_some_and(|all| all.iter().all(|one| one["state"] != "running")))
+        .await;
+    world.post(path, json!({"filter": {}})).await.expect(201);
 }

@@ -2,8 +2,10 @@
 
 use super::world::{ADMIN, LIVE, SANDBOX, World, all_but};
 use crate::auth::Action;
+use crate::keys::hash;
 use crate::operation::{Operation, Place};
 use crate::ops;
+use railhead_store::Directory as _;
 use serde_json::json;
 
 /// A path of the operation with ids of tenant `acme` that are all well-formed.
@@ -81,7 +83,11 @@ async fn the_administrator_names_the_environment() {
     world.send(ADMIN, "get", "/v1/tenants/acme?environment=live", &[], "").await.expect(200);
     world.send(ADMIN, "get", "/v1/tenants/acme?environment=sandbox", &[], "").await.problem(404, "unknown-tenant");
     world.send(ADMIN, "get", "/v1/tenants?environment=nope", &[], "").await.problem(400, "invalid-query");
-    world.send(LIVE, "get", "/v1/tenants?environment=sandbox", &[], "").await.problem(400, "invalid-query");
+    let words = |problem: serde_json::Value| (problem["detail"].clone(), problem["errors"].clone());
+    let there = world.send(LIVE, "get", "/v1/tenants?environment=sandbox", &[], "").await;
+    let not_there = world.send(LIVE, "get", "/v1/tenants?environment=nope", &[], "").await;
+    assert_eq!(words(there.problem(400, "invalid-query")), words(not_there.problem(400, "invalid-query")));
+    world.send(LIVE, "get", "/v1/tenants?environment=live", &[], "").await.expect(200);
 }
 
 #[tokio::test]
@@ -110,4 +116,49 @@ async fn keys_work_until_they_are_revoked_rotated_or_expired_and_give_no_more_th
     let rotate = format!("/v1/keys/{}/rotate", next["id"].as_str().expect("an id"));
     world.post(&rotate, json!({})).await.expect(201);
     world.send(next_secret, "get", "/v1/tenants/acme", &[], "").await.problem(401, "unauthenticated");
+}
+
+fn text<'a>(value: &'a serde_json::Value, name: &str) -> &'a str {
+    value[name].as_str().expect("text")
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_neither_rotated_nor_brought_back() {
+    let world = World::new().await;
+    let made = world.post("/v1/keys", json!({"scopes": ["tenants"]})).await.expect(201);
+    let before = world.store.key_by_hash(&hash(text(&made, "secret"))).await.expect("read").expect("a key");
+    world.delete(&format!("/v1/keys/{}", text(&made, "id"))).await.expect(204);
+    world.store.put_key(&before).await.expect("written by a rotation that read it before");
+    world.send(text(&made, "secret"), "get", "/v1/tenants/acme", &[], "").await.problem(401, "unauthenticated");
+    world.post(&format!("/v1/keys/{}/rotate", text(&made, "id")), json!({})).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_key_makes_none_that_lives_longer_and_ends_none_that_may_more() {
+    let world = World::new().await;
+    let until = "2099-01-01T00:00:00.000Z";
+    let body = json!({"scopes": ["tenants", "keys"], "expires_at": until});
+    let own = world.post("/v1/keys", body).await.expect(201);
+    let secret = text(&own, "secret");
+    let make = async |more: serde_json::Value| {
+        let mut body = json!({"scopes": ["tenants"]});
+        body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        world.json(secret, "post", "/v1/keys", body).await
+    };
+    let later = make(json!({"expires_at": "2099-01-01T00:00:00.001Z"})).await.problem(422, "invalid-input");
+    assert_eq!(later["errors"][0]["pointer"], "/expires_at");
+    assert_eq!(make(json!({})).await.expect(201)["expires_at"], until);
+    make(json!({"expires_at": "2098-01-01T00:00:00Z"})).await.expect(201);
+
+    let lasting = world.post("/v1/keys", json!({"scopes": ["tenants"]})).await.expect(201);
+    let rotate = format!("/v1/keys/{}/rotate", text(&lasting, "id"));
+    world.json(secret, "post", &rotate, json!({})).await.problem(422, "invalid-input");
+
+    let mighty = world.post("/v1/keys", json!({"scopes": ["*"], "expires_at": until})).await.expect(201);
+    let path = format!("/v1/keys/{}", text(&mighty, "id"));
+    world.send(secret, "delete", &path, &[], "").await.problem(403, "missing-scope");
+    world.json(secret, "post", &format!("{path}/rotate"), json!({})).await.problem(403, "missing-scope");
+    world.send(text(&mighty, "secret"), "get", "/v1/tenants/acme", &[], "").await.expect(200);
+    let own = format!("/v1/keys/{}", text(&own, "id"));
+    world.send(secret, "delete", &own, &[], "").await.expect(204);
 }

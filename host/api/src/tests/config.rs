@@ -1,6 +1,7 @@
 //! Configuration: destinations, credentials, layers, ETags, idempotency.
 
 use super::world::{ADMIN, LIVE, World, all_but};
+use railhead_store::Directory as _;
 use serde_json::{Value, json};
 
 const ORDERS: &str = "/v1/tenants/acme/destinations/orders";
@@ -134,6 +135,69 @@ async fn an_idempotency_key_repeats_the_answer_and_nothing_else() {
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(2));
     let stored = format!("{:?}", world.store.core());
     assert!(!stored.contains("e.example/x\\\""), "the stored answer is sealed");
+}
+
+#[tokio::test]
+async fn stored_answers_end_with_their_tenant_and_hold_no_revealed_secret() {
+    let world = World::new().await;
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k-1")];
+    let reveal = format!("{ORDERS}/credentials/signing_secret/reveal");
+    let first = world.send(LIVE, "post", &reveal, &headers, "{}").await.expect(200);
+    world.put(&format!("{ORDERS}/credentials/signing_secret"), json!({})).await.expect(200);
+    let second = world.send(LIVE, "post", &reveal, &headers, "{}").await;
+    assert!(!second.headers.contains_key("idempotent-replayed"));
+    assert_ne!(second.expect(200)["value"], first["value"]);
+
+    let base = "/v1/tenants/acme/destinations";
+    let body = json!({"connector": "webhook", "config": {"url": "https://e.example/x"}}).to_string();
+    let made = world.send(LIVE, "post", base, &headers, &body).await.expect(201);
+    world.send(LIVE, "post", base, &headers, &body).await.expect(201);
+    let live = world.state.environment_named("live").await.expect("read").expect("it");
+    let tenant = world.store.tenant(live.no, &"acme".parse().expect("an id")).await.expect("read").expect("it");
+    let keyring = world.state.delivery.keyring();
+    let other_key = keyring.new_key(live.no, &tenant.id);
+    assert_eq!(world.store.replace_wrapped_key(tenant.no, &tenant.wrapped_key, &other_key).await, Ok(true));
+    keyring.forget(tenant.no);
+    world.send(LIVE, "post", base, &headers, &body).await.problem(500, "internal");
+    world.delete("/v1/tenants/acme").await.expect(204);
+    world.send(LIVE, "post", base, &headers, &body).await.problem(404, "unknown-tenant");
+    world.put("/v1/tenants/acme", json!({})).await.expect(201);
+    let anew = world.send(LIVE, "post", base, &headers, &body).await;
+    assert!(!anew.headers.contains_key("idempotent-replayed"));
+    assert_ne!(anew.expect(201)["id"], made["id"]);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_belongs_to_one_api_key_of_settings_too() {
+    let world = World::new().await;
+    let base = "/v1/tenants/acme/destinations";
+    let body = json!({"connector": "webhook", "config": {"url": "https://e.example/x"}}).to_string();
+    let headers = [("content-type", "application/json"), ("idempotency-key", "k-1")];
+    let first = world.send(LIVE, "post", base, &headers, &body).await.expect(201);
+    let other = world.send(&all_but("payloads:read"), "post", base, &headers, &body).await;
+    assert!(!other.headers.contains_key("idempotent-replayed"));
+    assert_ne!(other.expect(201)["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn credentials_go_to_another_origin_only_with_their_scope() {
+    let world = World::new().await;
+    let key = all_but("credentials:write");
+    let to = |url: &str| json!({"connector": "webhook", "config": {"url": url}});
+    for verb in ["patch", "put"] {
+        for url in
+            ["https://evil.example/orders", "http://hooks.example.com/orders", "https://hooks.example.com:8443/x"]
+        {
+            let refused = world.json(&key, verb, ORDERS, to(url)).await.problem(403, "missing-scope");
+            let detail = refused["detail"].as_str().expect("text");
+            assert!(detail.contains("bearer_token") && !detail.contains("signing_secret"), "{detail}");
+        }
+        world.json(&key, verb, ORDERS, to("https://hooks.example.com/v2")).await.expect(200);
+        world.json(LIVE, verb, ORDERS, to("https://new.example/orders")).await.expect(200);
+        world.json(LIVE, verb, ORDERS, to("https://hooks.example.com/orders")).await.expect(200);
+    }
+    world.delete(&format!("{ORDERS}/credentials/bearer_token")).await.expect(204);
+    world.json(&key, "patch", ORDERS, to("https://new.example/orders")).await.expect(200);
 }
 
 #[tokio::test]

@@ -95,14 +95,21 @@ fn headers(headers: &[Header]) -> Vec<Value> {
 fn body(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
     let mut bytes = Vec::new();
     let mut complete = true;
+    let mut in_base64 = false;
     for part in parts {
+        if *part == BodyPart::InBase64 {
+            in_base64 = true;
+            continue;
+        }
         let known = match part {
             BodyPart::Text(text) => Some(text.clone().into_bytes()),
             BodyPart::Base64(text) => STANDARD.decode(text).ok(),
             BodyPart::EventData => wire.own.clone(),
             BodyPart::OtherEvent(uid) => wire.others.get(uid).cloned(),
-            BodyPart::Omitted(_) => None,
+            BodyPart::Omitted(_) | BodyPart::InBase64 => None,
         };
+        let encode = std::mem::take(&mut in_base64);
+        let known = if encode { known.map(|bytes| STANDARD.encode(bytes).into_bytes()) } else { known };
         match (known, part) {
             (Some(known), _) => bytes.extend_from_slice(&known),
             (None, BodyPart::Omitted(count)) => {
@@ -131,6 +138,9 @@ mod tests {
         let may = Wire { own: Some(b"[1]".to_vec()), ..Wire::default() };
         assert_eq!(body(&parts, &may), ("{\"data\":[1]}".into(), "text", true));
         assert_eq!(body(&parts, &Wire::default()).0, "{\"data\":…(event data omitted)…}");
+        let encoded = [BodyPart::InBase64, BodyPart::EventData, BodyPart::Text("[1]".into())];
+        assert_eq!(body(&encoded, &may), ("WzFd[1]".into(), "text", true));
+        assert_eq!(body(&encoded, &Wire::default()).0, "…(event data omitted)…[1]");
         assert_eq!(body(&[BodyPart::Base64("/wA=".into())], &may), ("/wA=".into(), "base64", true));
         assert!(!body(&[BodyPart::Omitted(9)], &may).2);
     }

@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::input::{Now, Settings};
 use super::window::{Slot, Window};
+use railhead_model::retry::{MAX_RETRY_AFTER_MS, MIN_DELAY_MS};
 use railhead_model::{DestinationState, Timestamp};
 
 /// The least that a window holds.
@@ -17,6 +18,8 @@ const GATHER_MS: i64 = 20;
 const QUICK_MS: f32 = 50.0;
 /// An average latency above this makes a destination slow, in milliseconds.
 const SLOW_MS: f32 = 1_000.0;
+/// Doublings of a throttled destination's rest that pass an hour.
+const MAX_DOUBLINGS: u32 = 12;
 /// Hand-overs without "too large" or a trap after which a halved hand-over doubles.
 const DOUBLE_AFTER: u32 = 16;
 
@@ -51,6 +54,10 @@ pub(super) struct Destination {
     pub refill_after: u64,
     /// Hand-overs in a row that came back untried.
     pub untried: u32,
+    /// Hand-overs in a row that were throttled, without a delivery between. Those that ran side by side count as one.
+    throttles: u32,
+    /// What started no later than this knew nothing of the last of them.
+    throttled_at: u64,
     /// At most so many events per hand-over, after it was too large.
     pub hand_over: u32,
     good_calls: u32,
@@ -82,6 +89,8 @@ impl Destination {
             pause_until: 0,
             refill_after: 0,
             untried: 0,
+            throttles: 0,
+            throttled_at: 0,
             hand_over: u32::MAX,
             good_calls: 0,
             latency_ms: 0.0,
@@ -101,6 +110,7 @@ impl Destination {
             self.bucket = settings.rate_limit.map(|limit| Bucket::new(limit, now.mono_ms));
         }
         self.settings = settings;
+        self.throttles = 0;
         self.disabled = false;
         self.gone = false;
         self.breaker.reconfigured(now.wall);
@@ -145,6 +155,26 @@ impl Destination {
     /// A hand-over brought an outcome after so many milliseconds.
     pub fn measured(&mut self, ms: u64) {
         self.latency_ms += (ms as f32 - self.latency_ms) * 0.2;
+    }
+
+    /// A hand-over that started then was throttled.
+    pub fn throttled(&mut self, started: u64, now: u64) {
+        if self.throttles == 0 || started > self.throttled_at {
+            self.throttles = self.throttles.saturating_add(1);
+            self.throttled_at = now;
+        }
+    }
+
+    /// It took something: the next throttling is the first again.
+    pub fn unthrottled(&mut self) {
+        self.throttles = 0;
+    }
+
+    /// How long a throttled destination rests, in milliseconds: what it asks for, and no less than 1 s, 2 s, 4 s, … for
+    /// throttlings in a row; at most an hour.
+    pub fn throttle_ms(&self, wish: u64) -> u64 {
+        let floor = MIN_DELAY_MS.saturating_mul(1 << self.throttles.saturating_sub(1).min(MAX_DOUBLINGS));
+        wish.max(floor).clamp(MIN_DELAY_MS, MAX_RETRY_AFTER_MS)
     }
 
     /// A hand-over was too large for the destination, or for its connector.

@@ -6,7 +6,7 @@ use super::dispatch::HandOver;
 use super::effect::Effect;
 use super::input::Now;
 use super::window::{Entry, NonMin};
-use railhead_model::retry::{MAX_RETRY_AFTER_MS, MIN_DELAY_MS};
+use railhead_model::retry::MIN_DELAY_MS;
 use railhead_model::{End, Outcome, Reason, Timestamp};
 use railhead_store::Change;
 
@@ -21,6 +21,9 @@ const UNTRIED_MS: u64 = 250;
 const MAX_UNTRIED_MS: u64 = 30_000;
 /// A single delivery that comes back untried so many times in a row is what is wrong: it spends an attempt.
 pub(super) const UNTRIED_ALONE: u32 = 3;
+
+/// Tries of one delivery that cost no attempt; a throttling after so many costs one, so that a schedule ends.
+pub(super) const FREE_TRIES: u32 = 9;
 
 /// What becomes of a delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +75,7 @@ pub(super) fn react(
     let transition = match outcome {
         Outcome::Delivered(_) => {
             hand_over.delivered += 1;
+            destination.unthrottled();
             destination.breaker.answered(wall, true)
         }
         Outcome::Transient(reason, _) | Outcome::Uncertain(reason) => {
@@ -84,7 +88,8 @@ pub(super) fn react(
         }
         Outcome::Throttled(_, ms) => {
             hand_over.failed += 1;
-            let ms = (*ms).clamp(MIN_DELAY_MS, MAX_RETRY_AFTER_MS);
+            destination.throttled(hand_over.started.mono_ms, now.mono_ms);
+            let ms = destination.throttle_ms(*ms);
             destination.pause_until = destination.pause_until.max(now.mono_ms + ms);
             destination.breaker.throttled(plus(wall, ms), probe)
         }
@@ -152,7 +157,15 @@ pub(super) fn verdict(
         Outcome::Permanent(reason) => end(End::Dead, reason),
         Outcome::Transient(reason, wish) => later(reason, *wish),
         Outcome::Uncertain(reason) => later(reason, None),
-        Outcome::Throttled(reason, ms) => free(plus(now.wall, (*ms).clamp(MIN_DELAY_MS, MAX_RETRY_AFTER_MS)), reason),
+        Outcome::Throttled(reason, ms) => {
+            let due = plus(now.wall, destination.throttle_ms(*ms));
+            match free(due, reason) {
+                Change::Retry { .. } if entry.tries.saturating_sub(entry.attempts) >= FREE_TRIES => {
+                    no_sooner(later(reason, None), due)
+                }
+                change => change,
+            }
+        }
         Outcome::Misconfigured(reason) | Outcome::RejectedCredentials(reason) => {
             let due = destination.breaker.next_probe().unwrap_or_default();
             free(due.max(plus(now.wall, MIN_DELAY_MS)), reason)
@@ -164,6 +177,13 @@ pub(super) fn verdict(
         Outcome::Untried(_) => return Verdict::Again,
     };
     Verdict::Record(held_back(change, settings.ordered && settings.hold_on_dead, since, now.wall))
+}
+
+fn no_sooner(change: Change, than: Timestamp) -> Change {
+    match change {
+        Change::Retry { due, attempts, since } => Change::Retry { due: due.max(than), attempts, since },
+        end @ Change::End { .. } => end,
+    }
 }
 
 /// Where a lane is to be held, its head does not die: it stays, until a person cancels it or it arrives.

@@ -12,7 +12,7 @@ use railhead_store::directory::{Expect, Tenant};
 use railhead_store::{Store, StoreError};
 use railhead_vault::{Lane, TenantKeys};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 type Key = (EnvironmentNo, TenantId);
 type Verdicts = Vec<(DestinationNo, Verdict)>;
@@ -25,8 +25,37 @@ pub(crate) struct Tables {
     clock: Arc<dyn Clock>,
     capacity: usize,
     tables: RwLock<HashMap<Key, Arc<Table>>>,
-    /// One load at a time: a change to a busy tenant does not make every waiting publish load it.
-    loading: tokio::sync::Mutex<()>,
+    loading: Loading,
+}
+
+/// One load of a tenant at a time: a change to a busy tenant does not make every waiting publish load it. Tenants do
+/// not wait for each other.
+#[derive(Default)]
+struct Loading(Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A place in the line for one tenant; the last one to leave takes the line away.
+struct Turn<'a> {
+    loading: &'a Loading,
+    key: &'a Key,
+    line: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Loading {
+    fn turn<'a>(&'a self, key: &'a Key) -> Turn<'a> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = Arc::clone(lines.entry(key.clone()).or_default());
+        Turn { loading: self, key, line }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut lines = self.loading.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and this one: others would have come through the map, which is locked.
+        if Arc::strong_count(&self.line) <= 2 {
+            lines.remove(self.key);
+        }
+    }
 }
 
 /// How one tenant's events are routed, as of one configuration generation.
@@ -81,7 +110,7 @@ impl Table {
 
 impl Tables {
     pub fn new(store: Arc<dyn Store>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>, capacity: usize) -> Self {
-        Self { store, keyring, clock, capacity, tables: RwLock::default(), loading: tokio::sync::Mutex::default() }
+        Self { store, keyring, clock, capacity, tables: RwLock::default(), loading: Loading::default() }
     }
 
     /// A tenant's table; an unknown tenant is made where its environment says so.
@@ -90,7 +119,8 @@ impl Tables {
         if let Some(table) = self.cached(&key) {
             return Ok(table);
         }
-        let _one = self.loading.lock().await;
+        let turn = self.loading.turn(&key);
+        let _one = turn.line.lock().await;
         if let Some(table) = self.cached(&key) {
             return Ok(table);
         }
@@ -99,7 +129,7 @@ impl Tables {
         if tables.len() >= self.capacity {
             tables.clear(); // rare, and only a matter of loading again
         }
-        tables.insert(key, Arc::clone(&table));
+        tables.insert(key.clone(), Arc::clone(&table));
         Ok(table)
     }
 
@@ -178,5 +208,28 @@ impl Tables {
             Err(StoreError::Conflict(_)) => self.store.tenant(environment, id).await?.ok_or(TableError::Unknown),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tenants_wait_in_lines_of_their_own_and_leave_nothing() {
+        let loading = Loading::default();
+        let [a, b] = ["a", "b"].map(|id| (EnvironmentNo(1), id.parse::<TenantId>().expect("an id")));
+        let first = loading.turn(&a);
+        let held = first.line.lock().await;
+        let second = loading.turn(&a);
+        assert!(second.line.try_lock().is_err(), "one load of a tenant at a time");
+        let other = loading.turn(&b);
+        assert!(other.line.try_lock().is_ok(), "another tenant does not wait");
+        drop((held, other));
+        assert_eq!(loading.0.lock().expect("whole").len(), 1);
+        drop(first);
+        assert!(second.line.try_lock().is_ok());
+        drop(second);
+        assert!(loading.0.lock().expect("whole").is_empty());
     }
 }

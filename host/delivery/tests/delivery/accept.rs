@@ -169,3 +169,16 @@ async fn an_event_for_very_many_destinations_fans_out() {
     let Published::Accepted { uid, deliveries: 300, .. } = world.publish(order()).await else { panic!("accepted") };
     assert_eq!(world.ended(delivery(uid, last.expect("made").no)).await, End::Delivered);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_cannot_be_read_fails_its_own_events_only() {
+    let world = World::new().await;
+    world.destination("d", json!({})).await;
+    let broken = world.operator().await;
+    world.destination_of(&broken, "d", json!({"filter": {"no-such-field": [1]}})).await;
+    let theirs = || Draft { tenant: broken.id.clone(), ..order() };
+    let published = world.delivery.publish(world.environment, vec![theirs(), order()]).await.expect("answered");
+    assert!(matches!(&published[..], [Published::Unavailable(_), Published::Accepted { deliveries: 1, .. }]));
+    let alone = world.delivery.publish(world.environment, vec![theirs(), theirs()]).await;
+    assert!(matches!(alone, Err(Overloaded::Unavailable(_))), "{alone:?}");
+}

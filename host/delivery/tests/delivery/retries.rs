@@ -4,7 +4,7 @@ use crate::connectors::{permanent, transient};
 use crate::store::Fault;
 use crate::world::{World, delivery, order};
 use railhead_delivery::{Draft, Published, Retried};
-use railhead_model::{End, Origin, OutcomeClass, Transcript};
+use railhead_model::{DestinationState, End, Origin, OutcomeClass, Transcript};
 use railhead_store::StoreError;
 use railhead_store::history::History as _;
 use railhead_store::work::Commanded;
@@ -103,6 +103,36 @@ async fn an_erased_payload_expires_its_waiting_deliveries() {
     assert!(world.store.erase_payload(world.tenant.no, uid).await.expect("erased"));
     assert_eq!(world.ended(key).await, End::Expired);
     assert_eq!(world.connectors.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erased_payload_is_not_delivered_from_memory() {
+    let world = World::new().await;
+    let mut destination = world.destination("d", json!({})).await;
+    destination.state = DestinationState::Paused;
+    let mut destination = world.put(&destination).await;
+    let uid = world.publish_one().await; // and its payload is kept for the delivery that follows
+    assert!(world.store.erase_payload(world.tenant.no, uid).await.expect("erased"));
+    world.delivery.erased(uid);
+    destination.state = DestinationState::Active;
+    world.put(&destination).await;
+    assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Expired);
+    assert!(world.connectors.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_20_attempts_keep_their_transcripts() {
+    let world = World::new().await;
+    let spec = json!({"retry": {"schedule_ms": vec![1_000; 21]}, "jitter": "none"});
+    let destination = world.destination("d", spec).await;
+    world.connectors.script((0..22).map(|_| transient()));
+    let key = delivery(world.publish_one().await, destination.no);
+    world.until(|core| core.work_of(key).filter(|row| row.tries == 12).map(|_| ())).await;
+    assert_eq!(world.ended(key).await, End::Dead);
+    let attempts = world.store.attempts(world.tenant.no, key).await.expect("read");
+    let mut kept: Vec<_> = attempts.iter().map(|row| (row.attempt.n, row.transcript.is_some())).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, (1..=22).map(|n| (n, n <= 20)).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

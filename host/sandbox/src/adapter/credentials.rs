@@ -74,6 +74,37 @@ impl Host for Guest {
     }
 
     fn compose(&mut self, parts: Vec<Part>, encoding: Encoding) -> Made {
+        let meter = self.meter.clone();
+        meter.charged(|| self.composed(parts, encoding))
+    }
+
+    fn jwt(&mut self, _: Handle, _: String, _: String, _: String) -> Made {
+        Ok(Err(not_yet("jwt")))
+    }
+
+    fn aws_presign(&mut self, _: Handle, _: String, _: String, _: String, _: u32) -> Made {
+        Ok(Err(not_yet("aws-presign")))
+    }
+
+    fn azure_sas(&mut self, _: Handle, _: String, _: String, _: u32) -> Made {
+        Ok(Err(not_yet("azure-sas")))
+    }
+
+    fn identity_token(&mut self, _: String) -> Made {
+        Ok(Err(not_yet("identity-token")))
+    }
+
+    fn sign_challenge(&mut self, _: Handle, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        Ok(Err(not_yet("sign-challenge")))
+    }
+
+    fn answer(&mut self, _: Handle, _: String, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        Ok(Err(not_yet("answer")))
+    }
+}
+
+impl Guest {
+    fn composed(&mut self, parts: Vec<Part>, encoding: Encoding) -> Made {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut origins = Origins::All;
         let mut fields = BTreeSet::new();
@@ -82,6 +113,10 @@ impl Host for Guest {
                 Part::Bytes(more) => bytes.extend_from_slice(&more),
                 Part::EventData(index) => match self.event_data(index) {
                     Some(data) => bytes.extend_from_slice(&data),
+                    None => return Ok(Err(no_such_event(index))),
+                },
+                Part::EventDataBase64(index) => match self.event_data(index) {
+                    Some(data) => bytes.extend_from_slice(&encode(&data, crate::secret::Encoding::Base64)),
                     None => return Ok(Err(no_such_event(index))),
                 },
                 Part::Secret((handle, encoding)) => {
@@ -110,30 +145,6 @@ impl Host for Guest {
         let made = encode(&bytes, encoding.into()).to_vec();
         let secret = Secret::derived(&name, CredentialUse::Place, &origins, made);
         Ok(Ok(self.table.push(Credential(secret))?))
-    }
-
-    fn jwt(&mut self, _: Handle, _: String, _: String, _: String) -> Made {
-        Ok(Err(not_yet("jwt")))
-    }
-
-    fn aws_presign(&mut self, _: Handle, _: String, _: String, _: String, _: u32) -> Made {
-        Ok(Err(not_yet("aws-presign")))
-    }
-
-    fn azure_sas(&mut self, _: Handle, _: String, _: String, _: u32) -> Made {
-        Ok(Err(not_yet("azure-sas")))
-    }
-
-    fn identity_token(&mut self, _: String) -> Made {
-        Ok(Err(not_yet("identity-token")))
-    }
-
-    fn sign_challenge(&mut self, _: Handle, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        Ok(Err(not_yet("sign-challenge")))
-    }
-
-    fn answer(&mut self, _: Handle, _: String, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        Ok(Err(not_yet("answer")))
     }
 }
 

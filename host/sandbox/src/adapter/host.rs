@@ -16,8 +16,8 @@ use wasmtime::component::Resource;
 
 type Handle = Resource<CallHandle>;
 
-/// Exchanges that one call may show.
-const MAX_SHOWN: usize = 1_000;
+/// Exchanges that a preview may show.
+const MAX_SHOWN: usize = 100;
 
 impl HostCall for Guest {
     fn batch_id(&mut self, _: Handle) -> wasmtime::Result<String> {
@@ -44,7 +44,7 @@ impl HostCall for Guest {
     }
 
     fn settle(&mut self, _: Handle, events: Vec<u32>, outcome: Outcome) -> wasmtime::Result<()> {
-        let outcome = self.outcome(outcome);
+        let outcome = self.meter.charged(|| self.outcome(outcome));
         self.call()?.settle(&events, &outcome);
         Ok(())
     }
@@ -62,12 +62,10 @@ impl HostCall for Guest {
             return Ok(());
         }
         let (sent, came) = (request.len(), answer.len());
-        let request = ExchangeRequest { body: self.captured(request), body_bytes: bytes(sent), ..Default::default() };
-        let response = (came > 0).then(|| ExchangeResponse {
-            body: self.captured(answer),
-            body_bytes: bytes(came),
-            ..Default::default()
-        });
+        let (request, answer) = self.meter.charged(|| (self.captured(request), self.captured(answer)));
+        let request = ExchangeRequest { body: request, body_bytes: bytes(sent), ..Default::default() };
+        let response =
+            (came > 0).then(|| ExchangeResponse { body: answer, body_bytes: bytes(came), ..Default::default() });
         call.show(&events, Exchange { request, response, ..Default::default() });
         Ok(())
     }
@@ -96,8 +94,10 @@ impl Host for Guest {
             return Ok(Err(failure(Kind::TooLarge, "part-too-large", "At most 1 MiB is compressed at once.")));
         }
         let level = flate2::Compression::new(u32::try_from(level.clamp(0, 9)).unwrap_or(6));
-        let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(data.len() / 2), level);
-        let done = encoder.write_all(&data).and_then(|()| encoder.finish());
+        let done = self.meter.charged(|| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(data.len() / 2), level);
+            encoder.write_all(&data).and_then(|()| encoder.finish())
+        });
         Ok(done.map_err(|error| failure(Kind::Other, "compress-failed", error.to_string())))
     }
 

@@ -1,15 +1,17 @@
 //! `http`: requests are built from pieces and sent by egress, which judges where they go.
 
+mod sender;
+
+use self::sender::{Sender, size};
 use super::{Credential, Guest, Request, Response, allow_use, failure, not_yet};
 use crate::bindings::railhead::plugin::credentials::{Encoding, Part};
 use crate::bindings::railhead::plugin::http::{Failure, Host, HostRequest, HostResponse, Signed};
 use crate::bindings::railhead::plugin::types::Kind;
-use crate::call::{Purpose, Running};
-use crate::egress::{self, Algorithm, Egress, Outgoing, SendContext, Signer};
+use crate::egress::{self, Algorithm, Outgoing, SendContext, Signer};
 use crate::limits::{MAX_APPEND, MAX_HELD};
 use futures::StreamExt;
 use railhead_model::manifest::CredentialUse;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use wasmtime::component::Resource;
 
@@ -18,14 +20,17 @@ type Done = wasmtime::Result<Result<(), Failure>>;
 
 /// Requests of one `send-all` under way at once, whatever the guest asks.
 const MAX_AT_ONCE: u32 = 64;
-/// Requests that a preview keeps.
-const MAX_PREVIEWED: usize = 100;
 /// Keys of one signature header: the one in force, and older ones while rotations overlap.
 const MAX_KEYS: usize = 8;
 
 impl HostRequest for Guest {
     fn new(&mut self, method: String, url: String) -> wasmtime::Result<Handle> {
-        Ok(self.table.push(Request { outgoing: Outgoing::new(method, url), bytes: 0 })?)
+        let bytes = method.len().saturating_add(url.len());
+        // A constructor has no failure to answer with: past the bound the guest ends.
+        if !self.hold(bytes) {
+            return Err(wasmtime::format_err!("the requests under construction hold more bytes than a session may"));
+        }
+        Ok(self.table.push(Request { outgoing: Outgoing::new(method, url), bytes })?)
     }
 
     fn to_secret(&mut self, method: String, url: Resource<Credential>) -> wasmtime::Result<Result<Handle, Failure>> {
@@ -40,11 +45,11 @@ impl HostRequest for Guest {
     }
 
     fn header(&mut self, handle: Handle, name: String, value: Vec<Part>) -> Done {
-        self.change(&handle, value, |outgoing, parts| outgoing.header(&name, parts))
+        self.change(&handle, name.len(), value, |outgoing, parts| outgoing.header(&name, parts))
     }
 
     fn query(&mut self, handle: Handle, name: String, value: Vec<Part>) -> Done {
-        self.change(&handle, value, |outgoing, parts| outgoing.query(&name, parts))
+        self.change(&handle, name.len(), value, |outgoing, parts| outgoing.query(&name, parts))
     }
 
     fn body(&mut self, handle: Handle, parts: Vec<Part>) -> Done {
@@ -53,16 +58,7 @@ impl HostRequest for Guest {
             let message = "At most 1 MiB can be appended to a body at once; append in several calls.";
             return Ok(Err(failure(Kind::TooLarge, "part-too-large", message)));
         }
-        if self.held.saturating_add(bytes) > MAX_HELD {
-            let message = "The requests under construction hold more bytes than a session may.";
-            return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
-        }
-        let done = self.change(&handle, parts, |outgoing, parts| outgoing.body(parts))?;
-        if done.is_ok() {
-            self.table.get_mut(&handle)?.bytes += bytes;
-            self.held += bytes;
-        }
-        Ok(done)
+        self.change(&handle, 0, parts, |outgoing, parts| outgoing.body(parts))
     }
 
     fn compress(&mut self, handle: Handle, coding: String) -> Done {
@@ -124,11 +120,16 @@ impl HostRequest for Guest {
             Ok(algorithm) => algorithm,
             Err(failure) => return Ok(Err(failure.into())),
         };
+        let texts = before.iter().chain(&message).map(|piece| match piece {
+            Signed::Text(text) | Signed::Header(text) => text.len(),
+            Signed::Body | Signed::Timestamp => 0,
+        });
+        let bytes = texts.fold(name.len() + each.len() + join.len(), usize::saturating_add);
         let (before, message) =
             (before.into_iter().map(Into::into).collect(), message.into_iter().map(Into::into).collect());
         let encoding = encoding.into();
         let signer = Signer::Header { name, before, each, join, message, keys: secrets, algorithm, encoding };
-        Ok(self.table.get_mut(&handle)?.outgoing.sign(signer).map_err(Into::into))
+        self.change(&handle, bytes, Vec::new(), |outgoing, _| outgoing.sign(signer))
     }
 
     fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
@@ -159,7 +160,8 @@ impl HostResponse for Guest {
     }
 
     fn drop(&mut self, handle: Resource<Response>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+        let response = self.table.delete(handle)?;
+        self.held = self.held.saturating_sub(response.bytes);
         Ok(())
     }
 }
@@ -200,17 +202,38 @@ impl Host for Guest {
 }
 
 impl Guest {
-    /// Changes a request by pieces that the guest gave.
+    /// Changes a request by pieces that the guest gave, and `more` bytes of names and texts.
     fn change(
         &mut self,
         handle: &Handle,
+        more: usize,
         parts: Vec<Part>,
         change: impl FnOnce(&mut Outgoing, Vec<egress::Part>) -> Result<(), egress::Failure>,
     ) -> Done {
-        Ok(match self.parts(parts)? {
+        let bytes = self.bytes_of(&parts).saturating_add(more);
+        if !self.hold(bytes) {
+            let message = "The requests under construction hold more bytes than a session may.";
+            return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
+        }
+        let done = match self.parts(parts)? {
             Ok(parts) => change(&mut self.table.get_mut(handle)?.outgoing, parts).map_err(Into::into),
             Err(failure) => Err(failure),
-        })
+        };
+        match &done {
+            Ok(()) => self.table.get_mut(handle)?.bytes += bytes,
+            Err(_) => self.held = self.held.saturating_sub(bytes),
+        }
+        Ok(done)
+    }
+
+    /// Counts bytes that the host is about to hold; false where the session may hold no more.
+    fn hold(&mut self, bytes: usize) -> bool {
+        let held = self.held.saturating_add(bytes);
+        let fits = held <= MAX_HELD;
+        if fits {
+            self.held = held;
+        }
+        fits
     }
 
     /// Takes a request out of the guest's hands.
@@ -225,7 +248,11 @@ impl Guest {
         answer: Result<egress::Response, Failure>,
     ) -> wasmtime::Result<Result<Resource<Response>, Failure>> {
         Ok(match answer {
-            Ok(answer) => Ok(self.table.push(Response { answer, read: 0 })?),
+            Ok(answer) => {
+                let bytes = size(&answer);
+                self.held = self.held.saturating_add(bytes);
+                Ok(self.table.push(Response { answer, read: 0, bytes })?)
+            }
             Err(failure) => Err(failure),
         })
     }
@@ -238,6 +265,8 @@ impl Guest {
             egress: self.egress.clone(),
             destination: self.scope.destination,
             running: self.running.clone(),
+            meter: self.meter.clone(),
+            room: AtomicUsize::new(MAX_HELD.saturating_sub(self.held)),
             ctx: SendContext {
                 origins: self.scope.origins.clone(),
                 masker: self.scope.masker.clone(),
@@ -246,49 +275,6 @@ impl Guest {
                 events: self.running.as_ref().map_or_else(|| Vec::new().into(), |running| running.uids.clone()),
                 purpose: egress::Purpose::Send,
             },
-        }
-    }
-}
-
-/// Sends for one call of the guest, and keeps the record.
-struct Sender {
-    egress: Arc<Egress>,
-    destination: i64,
-    running: Option<Arc<Running>>,
-    ctx: SendContext,
-}
-
-impl Sender {
-    async fn send(&self, outgoing: Outgoing) -> Result<egress::Response, Failure> {
-        let Some(running) = &self.running else {
-            return self.egress.send(self.destination, outgoing, &self.ctx).await.result.map_err(Into::into);
-        };
-        if running.purpose == Purpose::Preview {
-            return Err(self.preview(running, outgoing));
-        }
-        let carried = outgoing.carried().to_vec();
-        running.leaving(&carried);
-        let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
-        running.over(&carried, sent.may_have_arrived, sent.exchange);
-        sent.result.map_err(Into::into)
-    }
-
-    /// Captures what would be sent, and says so.
-    fn preview(&self, running: &Running, outgoing: Outgoing) -> Failure {
-        if running.shown_count() >= MAX_PREVIEWED {
-            return failure(Kind::Preview, "preview", "This is a preview, and it has shown enough.");
-        }
-        let carried = outgoing.carried().to_vec();
-        match self.egress.preview(&outgoing, &self.ctx) {
-            Ok(exchange) => {
-                running.show(&carried, exchange);
-                failure(Kind::Preview, "preview", "This is a preview: nothing is sent.")
-            }
-            Err(refused) => {
-                let exchange = railhead_model::Exchange { failure: Some(refused.reason()), ..Default::default() };
-                running.show(&carried, exchange);
-                refused.into()
-            }
         }
     }
 }

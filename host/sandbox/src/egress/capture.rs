@@ -6,6 +6,7 @@ use super::{Purpose, SendContext};
 use crate::secret::{Encoding, MASK, Masker, always_masked, encode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::HeaderMap;
 use railhead_model::attempt::MAX_CAPTURE;
 use railhead_model::{BodyPart, EventUid, Exchange, ExchangeRequest, ExchangeResponse, Header};
@@ -13,6 +14,8 @@ use url::Url;
 
 /// Bytes of a URL or of one header's value that a capture keeps.
 const MAX_TEXT: usize = 8 * 1024;
+/// What stands for event data in a URL or a header, which are text and cannot refer to it.
+const EVENT_DATA: &str = "…(event data)…";
 
 /// The exchange as one event's attempt keeps it: its own data is [`BodyPart::EventData`].
 #[must_use]
@@ -68,9 +71,8 @@ pub(super) fn url(outgoing: &Outgoing, url: &Url, masker: &Masker) -> String {
         shown.push('=');
         for part in parts {
             match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) => {
-                    shown.push_str(&percent(&masker.text(&String::from_utf8_lossy(bytes))));
-                }
+                Part::Bytes(bytes) => shown.push_str(&percent(&masker.text(&String::from_utf8_lossy(bytes)))),
+                Part::EventData(..) | Part::EventBase64(..) => shown.push_str(EVENT_DATA),
                 Part::Secret(..) => shown.push_str(MASK),
             }
         }
@@ -108,13 +110,20 @@ pub(super) fn body(outgoing: &Outgoing, ctx: &SendContext, masker: &Masker) -> V
         match part {
             Part::Bytes(bytes) => shown.bytes(masker.bytes(bytes.clone()).as_ref()),
             Part::Secret(..) => shown.bytes(MASK.as_bytes()),
-            Part::EventData(index, data) => {
-                let uid = usize::try_from(*index).ok().and_then(|index| ctx.events.get(index));
-                shown.parts.push(uid.map_or(BodyPart::Omitted(data.len() as u64), |uid| BodyPart::OtherEvent(*uid)));
-            }
+            Part::EventData(index, data) => shown.parts.push(reference(*index, data, ctx)),
+            Part::EventBase64(index, data) => match reference(*index, data, ctx) {
+                omitted @ BodyPart::Omitted(_) => shown.parts.push(omitted),
+                refers => shown.parts.extend([BodyPart::InBase64, refers]),
+            },
         }
     }
     shown.parts
+}
+
+/// Event data by reference.
+fn reference(index: u32, data: &Bytes, ctx: &SendContext) -> BodyPart {
+    let uid = usize::try_from(index).ok().and_then(|index| ctx.events.get(index));
+    uid.map_or(BodyPart::Omitted(data.len() as u64), |uid| BodyPart::OtherEvent(*uid))
 }
 
 /// An answer; not the body of a token endpoint's.
@@ -150,9 +159,8 @@ fn pieces(parts: &[Part], masker: &Masker) -> String {
     let mut shown = String::new();
     for part in parts {
         match part {
-            Part::Bytes(bytes) | Part::EventData(_, bytes) => {
-                shown.push_str(&masker.text(&String::from_utf8_lossy(bytes)))
-            }
+            Part::Bytes(bytes) => shown.push_str(&masker.text(&String::from_utf8_lossy(bytes))),
+            Part::EventData(..) | Part::EventBase64(..) => shown.push_str(EVENT_DATA),
             Part::Secret(..) => shown.push_str(MASK),
         }
     }

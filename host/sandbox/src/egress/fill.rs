@@ -160,7 +160,7 @@ fn secrets(outgoing: &Outgoing) -> impl Iterator<Item = &Arc<Secret>> {
     let values = outgoing.headers.iter().map(|(_, parts)| parts).chain(outgoing.query.iter().map(|(_, parts)| parts));
     let parts = values.flatten().chain(&outgoing.body).filter_map(|part| match part {
         Part::Secret(secret, _) => Some(secret),
-        Part::Bytes(_) | Part::EventData(..) => None,
+        Part::Bytes(_) | Part::EventData(..) | Part::EventBase64(..) => None,
     });
     let keys = outgoing.signers.iter().flat_map(|Signer::Header { keys, .. }| keys);
     url.into_iter().chain(parts).chain(keys)
@@ -179,7 +179,9 @@ fn add_query(url: &mut Url, query: &[(String, Vec<Part>)]) {
         text.push('=');
         for part in parts {
             match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) => push_percent(&mut text, bytes),
+                Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
+                    push_percent(&mut text, bytes)
+                }
                 // These two are already written for a URL.
                 Part::Secret(secret, way @ (Encoding::Percent | Encoding::Form)) => {
                     text.push_str(&String::from_utf8_lossy(&encode(secret.bytes(), *way)));
@@ -219,7 +221,7 @@ fn fill_headers(given: &[(HeaderName, Vec<Part>)]) -> Result<HeaderMap, Failure>
 
 fn header_piece<'a>(name: &HeaderName, part: &'a Part) -> Result<Cow<'a, [u8]>, Failure> {
     match part {
-        Part::Bytes(bytes) | Part::EventData(_, bytes) => Ok(Cow::Borrowed(bytes)),
+        Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => Ok(Cow::Borrowed(bytes)),
         Part::Secret(secret, way) if secret.kind() == CredentialKind::Headers => {
             let value = secret.header(name.as_str()).ok_or_else(|| {
                 Failure::invalid(
@@ -235,17 +237,22 @@ fn header_piece<'a>(name: &HeaderName, part: &'a Part) -> Result<Cow<'a, [u8]>, 
 
 /// The body in one piece: shared where it is one piece already.
 fn join(parts: &[Part]) -> Result<Bytes, Failure> {
-    if let [Part::Bytes(bytes) | Part::EventData(_, bytes)] = parts {
+    if let [Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes)] = parts {
         return Ok(bytes.clone());
     }
     let size = parts
         .iter()
-        .map(|part| if let Part::Bytes(bytes) | Part::EventData(_, bytes) = part { bytes.len() } else { 64 })
+        .map(|part| match part {
+            Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => bytes.len(),
+            Part::Secret(..) => 64,
+        })
         .sum();
     let mut body = BytesMut::with_capacity(size);
     for part in parts {
         match part {
-            Part::Bytes(bytes) | Part::EventData(_, bytes) => body.extend_from_slice(bytes),
+            Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
+                body.extend_from_slice(bytes)
+            }
             Part::Secret(secret, way) => body.extend_from_slice(&encode(secret.bytes(), *way)),
         }
     }

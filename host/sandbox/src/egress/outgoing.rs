@@ -12,6 +12,8 @@ use std::time::Duration;
 pub const MAX_BODY: usize = 32 * 1024 * 1024;
 /// Headers that one request may carry, signature headers included.
 pub const MAX_HEADERS: usize = 100;
+/// Bytes of query parameters, names and values, before they are encoded: receivers take 8 to 64 KiB in all.
+pub const MAX_QUERY: usize = 64 * 1024;
 
 /// A piece of something sent.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub enum Part {
     Bytes(Bytes),
     /// The data of the event with this index of the hand-over. Its bytes are shared, and captured as a reference.
     EventData(u32, Bytes),
+    /// The same, its bytes already in base64.
+    EventBase64(u32, Bytes),
     /// Filled in by egress, after capture. A headers map gives the value of the header that it stands in.
     Secret(Arc<Secret>, Encoding),
 }
@@ -111,6 +115,7 @@ pub struct Outgoing {
     pub(super) target: Target,
     pub(super) headers: Vec<(http::HeaderName, Vec<Part>)>,
     pub(super) query: Vec<(String, Vec<Part>)>,
+    query_bytes: usize,
     pub(super) body: Vec<Part>,
     pub(super) body_bytes: usize,
     pub(super) carries: Vec<u32>,
@@ -142,6 +147,7 @@ impl Outgoing {
             target,
             headers: Vec::new(),
             query: Vec::new(),
+            query_bytes: 0,
             body: Vec::new(),
             body_bytes: 0,
             carries: Vec::new(),
@@ -161,7 +167,9 @@ impl Outgoing {
         let name = headers::name(name)?;
         for part in &value {
             match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) => headers::check_value(&name, bytes)?,
+                Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
+                    headers::check_value(&name, bytes)?
+                }
                 Part::Secret(secret, _) => allow_use(secret, Place::Part)?,
             }
         }
@@ -173,12 +181,19 @@ impl Outgoing {
     /// Adds a query parameter; the host percent-encodes name and value.
     ///
     /// # Errors
-    /// `use-not-allowed` for a secret that may not be placed, `too-many-parameters` past 1,000.
+    /// `use-not-allowed` for a secret that may not be placed, `too-many-parameters` past 1,000, `query-too-large` past
+    /// [`MAX_QUERY`].
     pub fn query(&mut self, name: &str, value: Vec<Part>) -> Result<(), Failure> {
         check_uses(&value)?;
         if self.query.len() >= 1000 {
             return Err(Failure::invalid("too-many-parameters", "A request has at most 1000 query parameters."));
         }
+        let more = value.iter().map(Part::size_hint).sum::<usize>().saturating_add(name.len());
+        if self.query_bytes.saturating_add(more) > MAX_QUERY {
+            let message = format!("The query parameters of a request have at most {MAX_QUERY} bytes.");
+            return Err(Failure::new(FailureKind::TooLarge, "query-too-large", message));
+        }
+        self.query_bytes += more;
         self.query.push((name.to_owned(), value));
         Ok(())
     }
@@ -261,14 +276,14 @@ impl Outgoing {
 fn check_uses(parts: &[Part]) -> Result<(), Failure> {
     parts.iter().try_for_each(|part| match part {
         Part::Secret(secret, _) => allow_use(secret, Place::Part),
-        Part::Bytes(_) | Part::EventData(..) => Ok(()),
+        Part::Bytes(_) | Part::EventData(..) | Part::EventBase64(..) => Ok(()),
     })
 }
 
 impl Part {
     fn size_hint(&self) -> usize {
         match self {
-            Self::Bytes(bytes) | Self::EventData(_, bytes) => bytes.len(),
+            Self::Bytes(bytes) | Self::EventData(_, bytes) | Self::EventBase64(_, bytes) => bytes.len(),
             Self::Secret(secret, _) => secret.bytes().len(),
         }
     }

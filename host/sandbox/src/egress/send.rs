@@ -21,11 +21,11 @@ impl Inner {
             return refused(&outgoing, ctx, failure);
         }
         let http2 = outgoing.http2;
-        let mut ready = match prepare(outgoing, ctx).await {
-            Ok(ready) => ready,
+        let (mut ready, making) = match prepare(outgoing, ctx).await {
+            Ok(made) => made,
             Err(sent) => return *sent,
         };
-        let mut record = Record::new(std::mem::take(&mut ready.captured));
+        let mut record = Record { making, ..Record::new(std::mem::take(&mut ready.captured)) };
         let result = self.exchange(destination, ready, http2, bound, ctx, &mut record).await;
         let may_have_arrived = result.as_ref().map_or_else(|failure| !failure.before_sending(), |_| true);
         record.end(result, may_have_arrived)
@@ -91,12 +91,13 @@ struct Record {
     exchange: Exchange,
     phases: Arc<Phases>,
     watch: Stopwatch,
+    making: Duration,
 }
 
 impl Record {
     fn new(request: ExchangeRequest) -> Self {
         let exchange = Exchange { request, ..Exchange::default() };
-        Self { exchange, phases: Arc::default(), watch: Stopwatch::start() }
+        Self { exchange, phases: Arc::default(), watch: Stopwatch::start(), making: Duration::ZERO }
     }
 
     fn answered(&mut self) -> u64 {
@@ -111,14 +112,18 @@ impl Record {
         timings.connect_us = self.phases.connect_us();
         timings.total_us = self.watch.us();
         self.exchange.failure = result.as_ref().err().map(Failure::reason);
-        Sent { result, exchange: self.exchange, may_have_arrived }
+        Sent { result, exchange: self.exchange, may_have_arrived, making: self.making }
     }
 }
 
 /// Makes a request of pieces; a large one, whose compression and signatures take long, apart from the tasks that wait.
-async fn prepare(outgoing: Outgoing, ctx: &SendContext) -> Result<Ready, Box<Sent>> {
+async fn prepare(outgoing: Outgoing, ctx: &SendContext) -> Result<(Ready, Duration), Box<Sent>> {
     let make = |outgoing: Outgoing, ctx: &SendContext| {
-        fill::ready(&outgoing, ctx).map_err(|failure| Box::new(refused(&outgoing, ctx, failure)))
+        let watch = Stopwatch::start();
+        let made = fill::ready(&outgoing, ctx);
+        let making = watch.elapsed();
+        let refused = |failure| Box::new(Sent { making, ..refused(&outgoing, ctx, failure) });
+        made.map(|ready| (ready, making)).map_err(refused)
     };
     if outgoing.body_bytes <= LARGE {
         return make(outgoing, ctx);

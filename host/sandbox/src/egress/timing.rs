@@ -54,6 +54,10 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
+    pub(super) fn elapsed(self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+
     pub(super) fn us(self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 /// What stands where a secret stood.
 pub const MASK: &str = "••••";
 
-/// Values shorter than this are not looked for: they would hit by chance.
-const SHORTEST: usize = 8;
+/// Values shorter than this, in bytes, are not looked for: they would hit by chance.
+pub(super) const SHORTEST: usize = 8;
 
 /// Headers that are masked whole, whatever they hold.
 const ALWAYS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
@@ -260,7 +260,8 @@ mod tests {
 
     #[test]
     fn short_values_and_no_secrets_change_nothing() {
-        let masker = Masker::new([secret(b"1234567")]);
+        let short = Secret::parse("key", CredentialKind::Text, CredentialUse::SignRequest, &[], b"1234567").unwrap();
+        let masker = Masker::new([short]);
         assert!(matches!(masker.text("1234567"), Cow::Borrowed(_)));
         assert_eq!(masker.header("Set-Cookie", b"a=b"), MASK);
         assert_eq!(masker.header("x-a", b"a=b"), "a=b");

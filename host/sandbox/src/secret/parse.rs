@@ -1,6 +1,7 @@
 //! Reads credential fields: each kind once, at entry, so that a wrong one is told to its owner and not to a receiver.
 
 use super::Value;
+use super::masker::SHORTEST;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
 use base64::alphabet;
@@ -9,6 +10,7 @@ use railhead_model::manifest::CredentialKind;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::collections::BTreeMap;
+use url::Position;
 use zeroize::Zeroizing;
 
 /// Bytes that a credential field may hold.
@@ -34,6 +36,13 @@ impl SecretError {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
+}
+
+/// Of a value that is to be placed: a receiver may send it back, and one so short cannot be told from other text.
+pub(super) fn too_short() -> SecretError {
+    let message =
+        format!("The value has fewer than {SHORTEST} bytes: it could not be masked where a receiver sends it back.");
+    SecretError::new("secret-too-short", message)
 }
 
 /// Reads a field as its kind wants it.
@@ -101,8 +110,29 @@ fn whole_url(text: &str) -> Result<Value, SecretError> {
             "The URL must begin with https:// and hold no user name or password.",
         ));
     }
-    let origin = url.origin();
-    Ok(Value::Url(Zeroizing::new(url.into()), origin))
+    let (origin, pieces) = (url.origin(), pieces(&url));
+    Ok(Value::Url(Zeroizing::new(url.into()), origin, pieces))
+}
+
+/// What of a URL must not come back: all after its origin, with and without the fragment, which is not sent; each
+/// segment of the path and each value of the query, as written and decoded. Many receivers tell one of them in errors.
+fn pieces(url: &url::Url) -> Vec<Zeroizing<String>> {
+    let query = url.query().unwrap_or_default();
+    let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    let short = url.path().split('/').chain(values).chain(url.fragment());
+    let mut pieces: Vec<_> = short.map(str::to_owned).collect();
+    pieces.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    // The decoder is one of queries, where these three mean something else.
+    let path = url.path().replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
+    let segments = path.split('/').flat_map(|text| url::form_urlencoded::parse(text.as_bytes()));
+    pieces.extend(segments.map(|(text, _)| text.into_owned()));
+    // A short one is everywhere, and `/` alone is in every URL.
+    pieces.retain(|piece| piece.len() >= SHORTEST);
+    let rest = [&url[Position::BeforePath..Position::AfterQuery], &url[Position::BeforePath..]];
+    pieces.extend(rest.map(str::to_owned));
+    pieces.sort_unstable();
+    pieces.dedup();
+    pieces.into_iter().map(Zeroizing::new).collect()
 }
 
 fn headers(text: &str) -> Result<Value, SecretError> {
@@ -212,12 +242,21 @@ mod tests {
 
     #[test]
     fn header_maps_hold_no_header_of_the_host_and_no_line_breaks() {
-        let map = parse(CredentialKind::Headers, r#"{"X-Key": "k", "x-b": "v"}"#).unwrap();
+        let map = parse(CredentialKind::Headers, r#"{"X-Key": "k-0123456789", "x-b": "v-0123456789"}"#).unwrap();
         assert_eq!(map.attribute("names").as_deref(), Some("x-b\nx-key"));
-        assert_eq!(map.header("X-KEY"), Some("k"));
+        assert_eq!(map.header("X-KEY"), Some("k-0123456789"));
         for wrong in [r#"{"Host": "x"}"#, r#"{"x-a": "b\r\nc: d"}"#, r#"{"x a": "b"}"#, r#"{"x": 1}"#, "[]"] {
             assert_eq!(code(CredentialKind::Headers, wrong), "secret-not-headers", "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_too_short_to_be_masked_is_not_placed() {
+        assert_eq!(code(CredentialKind::Text, "1234567"), "secret-too-short");
+        assert_eq!(code(CredentialKind::Headers, r#"{"x-a": "long-enough", "x-b": "1234567"}"#), "secret-too-short");
+        assert!(parse(CredentialKind::Text, "12345678").is_ok());
+        let key = Secret::parse("key", CredentialKind::Text, CredentialUse::SignRequest, &[], b"1234567");
+        assert!(key.is_ok(), "what is only signed with never stands in a request");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use railhead_model::attempt::MAX_CAPTURE;
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use railhead_model::{BodyPart, Header};
-use railhead_sandbox::egress::{Outgoing, Part, seen_by};
+use railhead_sandbox::egress::{MAX_QUERY, Outgoing, Part, seen_by};
 use railhead_sandbox::secret::Encoding;
 use std::io::Read as _;
 use std::time::Duration;
@@ -56,6 +56,33 @@ async fn pieces_are_filled_in_on_the_wire_and_masked_in_the_record() {
 }
 
 #[tokio::test]
+async fn event_data_is_on_record_by_reference_wherever_it_stands() {
+    let peer = Peer::ok().await;
+    let url = peer.url("/");
+    let mut request = Outgoing::new("POST", &*url);
+    let encoded = || Part::EventBase64(0, Bytes::from_static(b"cGF5bG9hZA=="));
+    request.header("x-data", vec![text("v="), Part::EventData(1, Bytes::from_static(b"other-payload"))]).unwrap();
+    request.query("q", vec![encoded()]).unwrap();
+    request.body(vec![text("\""), encoded(), text("\"")]).unwrap();
+    let sent = egress().send(1, request, &context(&[&url], &[])).await;
+    assert!(sent.result.is_ok());
+    let wire = peer.last();
+    assert!(wire.head.starts_with("POST /?q=cGF5bG9hZA%3D%3D HTTP/1.1"), "{}", wire.head);
+    assert_eq!(
+        (wire.header("x-data"), wire.body.as_slice()),
+        (Some("v=other-payload"), b"\"cGF5bG9hZA==\"".as_slice())
+    );
+
+    let quote = || BodyPart::Text("\"".into());
+    assert_eq!(
+        seen_by(sent.exchange.clone(), event(0)).request.body,
+        [quote(), BodyPart::InBase64, BodyPart::EventData, quote()]
+    );
+    let record = format!("{:?}", sent.exchange);
+    assert!(!record.contains("cGF5bG9hZA") && !record.contains("other-payload"), "{record}");
+}
+
+#[tokio::test]
 async fn a_secret_url_shows_its_origin_alone() {
     let peer = Peer::ok().await;
     let url = peer.url("/services/T0/very-secret?sig=abc");
@@ -78,7 +105,7 @@ async fn gzip_comes_after_secrets_and_the_record_keeps_the_plain_body() {
     request.compress("gzip").unwrap();
     assert_eq!(request.compress("br").unwrap_err().code, "coding-unknown");
     let sent = egress().send(1, request, &context(&[&url], &[key])).await;
-    assert!(sent.result.is_ok());
+    assert!(sent.result.is_ok() && !sent.making.is_zero());
     let wire = peer.last();
     assert_eq!(wire.header("content-encoding"), Some("gzip"));
     let mut plain = String::new();
@@ -170,6 +197,8 @@ fn bodies_and_headers_are_bounded() {
         request.body(vec![Part::Bytes(mebibyte.clone())]).unwrap();
     }
     assert_eq!(request.body(vec![text("x")]).unwrap_err().code, "body-too-large");
+    request.query("q", vec![Part::Bytes(Bytes::from(vec![b'a'; MAX_QUERY - 1]))]).unwrap();
+    assert_eq!(request.query("q", vec![]).unwrap_err().code, "query-too-large");
     for n in 0..100 {
         request.header(&format!("x-{n}"), vec![text("a")]).unwrap();
     }

@@ -110,6 +110,18 @@ async fn signing_keys_and_secret_urls_are_masked_too() {
     assert_eq!(masker.text("no /services/T0/B0/xyz here"), format!("no {MASK} here"));
 }
 
+#[test]
+fn each_piece_of_a_secret_url_is_masked() {
+    let url = "https://hooks.test/T0/B0/segment-one%2B/x=segment-two?short=a&sig=a%2Fquery+value#fragment";
+    let masker = Masker::new([secret("url", CredentialKind::Url, CredentialUse::Url, url)]);
+    for piece in ["segment-one%2B", "segment-one+", "x=segment-two", "a%2Fquery+value", "a/query value"] {
+        assert_eq!(masker.text(&format!("[{piece}]")), format!("[{MASK}]"), "{piece}");
+    }
+    let sent = "/T0/B0/segment-one%2B/x=segment-two?short=a&sig=a%2Fquery+value";
+    assert_eq!(masker.text(&format!("[{sent}]")), format!("[{MASK}]"));
+    assert_eq!(masker.text("T0 B0 hooks.test"), "T0 B0 hooks.test");
+}
+
 #[tokio::test]
 async fn failures_do_not_name_a_secret() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

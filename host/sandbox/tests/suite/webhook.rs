@@ -4,8 +4,10 @@ use crate::support::{Answer, Receiver, SECRET, call, deliver, sandbox, summary, 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use railhead_model::BodyPart;
+use railhead_model::{BodyPart, Event};
+use railhead_sandbox::Target;
 use serde_json::json;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn events_arrive_signed_and_are_on_record() {
@@ -32,6 +34,37 @@ async fn events_arrive_signed_and_are_on_record() {
     assert_eq!(exchanges.len(), 1);
     assert_eq!(exchanges[0].request.body, [BodyPart::EventData]);
     assert_eq!(exchanges[0].response.as_ref().map(|response| response.status), Some(204));
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_json_is_on_record_by_reference_too() {
+    let (sandbox, receiver) = (sandbox(), Receiver::start(Answer::Status(204)).await);
+    let connector = sandbox.load(railhead_plugins::WEBHOOK).await.unwrap();
+    let mut call = call(1, 10_000);
+    let mut event = Event::clone(&call.events[0].event);
+    event.head.content_type = "text/plain".to_owned();
+    call.events[0].event = Arc::new(event);
+    let settled = deliver(&sandbox, &target(&connector, json!({ "url": receiver.url })), call).await;
+
+    let encoded = STANDARD.encode("{\"n\": 0 }");
+    let body = receiver.got.lock().unwrap()[0].1.clone();
+    let sent: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(sent["data_base64"], encoded.as_str());
+    let kept = &settled[0].transcript.exchanges[0].request.body;
+    let [BodyPart::Text(_), BodyPart::InBase64, BodyPart::EventData, BodyPart::Text(end)] = kept.as_slice() else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(end, "\"}");
+}
+
+#[tokio::test]
+async fn a_credential_too_short_to_be_masked_waits_for_its_owner() {
+    let sandbox = sandbox();
+    let connector = sandbox.load(railhead_plugins::WEBHOOK).await.unwrap();
+    let mut target = Target::clone(&target(&connector, json!({ "url": "http://127.0.0.1:9/" })));
+    target.credentials[1].value = b"1234567".to_vec().into();
+    let settled = deliver(&sandbox, &Arc::new(target), call(1, 10_000)).await;
+    assert_eq!(summary(&settled), [("misconfigured", "credential-invalid".to_owned())]);
 }
 
 #[tokio::test]

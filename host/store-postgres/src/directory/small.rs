@@ -54,7 +54,7 @@ pub async fn put_key(store: &PostgresStore, key: &Key) -> Result<(), StoreError>
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (id) DO UPDATE SET environment = EXCLUDED.environment, name = EXCLUDED.name, hash = EXCLUDED.hash,
             scopes = EXCLUDED.scopes, created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at,
-            revoked = EXCLUDED.revoked",
+            revoked = api_key.revoked OR EXCLUDED.revoked",
     )
     .bind(key.id.0)
     .bind(key.environment.map(|no| no.0))

@@ -76,8 +76,11 @@ pub(super) async fn put_key(connection: &mut SqliteConnection, key: Key) -> Res<
     if taken > 0 {
         return Err(StoreError::Conflict("another key has this secret".to_owned()).into());
     }
-    let sql = "INSERT OR REPLACE INTO api_key
-               (id, environment, name, hash, scopes, created_at, expires_at, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO api_key (id, environment, name, hash, scopes, created_at, expires_at, revoked)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (id) DO UPDATE SET environment = excluded.environment, name = excluded.name,
+                   hash = excluded.hash, scopes = excluded.scopes, created_at = excluded.created_at,
+                   expires_at = excluded.expires_at, revoked = max(api_key.revoked, excluded.revoked)";
     let query = sqlx::query(sql).bind(blob(&key.id.0)).bind(key.environment.map(|no| no.0)).bind(key.name);
     let query = query.bind(key.hash.as_slice()).bind(json(&key.scopes)?).bind(key.created_at.0);
     query.bind(key.expires_at.map(|at| at.0)).bind(key.revoked).execute(connection).await?;

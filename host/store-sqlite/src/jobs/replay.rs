@@ -81,16 +81,36 @@ pub(super) async fn cancel(
 }
 
 pub(super) async fn step(connection: &mut SqliteConnection, now: Timestamp) -> Res<Stepped> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| format!("SELECT {COLUMNS} FROM replay WHERE state = 0 ORDER BY id LIMIT 64"));
-    for row in sqlx::query(SQL.as_str()).fetch_all(&mut *connection).await? {
+    let sql = "SELECT DISTINCT tenant FROM replay WHERE state = 0 ORDER BY tenant";
+    let mut tenants: Vec<i64> = sqlx::query_scalar(sql).fetch_all(&mut *connection).await?;
+    let first = turn(now, tenants.len());
+    tenants.rotate_left(first);
+    for tenant in tenants.into_iter().take(TENANTS) {
+        let query = sqlx::query(NEXT.as_str()).bind(tenant).bind(MAX_OPEN as i64 - 1);
+        let Some(row) = query.fetch_optional(&mut *connection).await? else { continue };
         let job = job(&row)?;
         let open = open(connection, job.replay.id).await?;
-        if open < MAX_OPEN {
-            return step_one(connection, job, STEP.min(MAX_OPEN - open), now).await;
-        }
+        return step_one(connection, job, STEP.min(MAX_OPEN - open.min(MAX_OPEN)), now).await;
     }
     Ok(Stepped::default())
+}
+
+/// Tenants that one step looks at, should all their replays wait for deliveries to end.
+const TENANTS: usize = 16;
+
+/// A tenant's oldest replay that has room: one that waits for its deliveries to end holds nobody up.
+static NEXT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {COLUMNS} FROM replay r WHERE state = 0 AND tenant = ?1
+         AND NOT EXISTS (SELECT 1 FROM work w WHERE w.job = r.id LIMIT 1 OFFSET ?2)
+         ORDER BY r.id LIMIT 1"
+    )
+});
+
+/// Whose turn it is among so many tenants: scattered by the time, so that no place in the list is favoured.
+fn turn(now: Timestamp, tenants: usize) -> usize {
+    let mixed = (now.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    (mixed as usize).checked_rem(tenants).unwrap_or(0)
 }
 
 /// Unfinished deliveries of a job, counted up to the bound.
@@ -173,4 +193,48 @@ fn job(row: &SqliteRow) -> Res<Job> {
     let run = cells.maybe_run()?.unwrap_or(0);
     let cursor = DeliveryKey { event: EventUid(event), destination: DestinationNo(destination.unwrap_or(0)), run };
     Ok(Job { replay, cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, SqliteStore};
+    use sqlx::Connection as _;
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    /// A replay whose deliveries are all open.
+    async fn fill(connection: &mut SqliteConnection, id: JobId) {
+        let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?2)
+                   INSERT INTO work (event, destination, run, tenant, due, attempts, tries, rev, seq, origin, job, made_at)
+                   SELECT ?1, n, 0, 1, 0, 0, 0, 0, 0, 0, ?1, 0 FROM n";
+        let query = sqlx::query(sql).bind(blob(&id.0)).bind(MAX_OPEN as i64);
+        query.execute(connection).await.expect("work");
+    }
+
+    #[tokio::test]
+    async fn replays_that_wait_hold_nobody_up_and_tenants_take_turns() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.db");
+        SqliteStore::open(&path, Options::default()).await.expect("a store").close().await;
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("a connection");
+        let job = |n: u128| JobId(Uuid::from_u128(n));
+        for n in 1..=103 {
+            let tenant = TenantNo(if n <= 101 { 1 } else { n as i64 });
+            let new = NewReplay { id: job(n), tenant, filter: Default::default(), at: Timestamp(1) };
+            start(&mut connection, new).await.expect("a replay");
+        }
+        for n in 1..=66 {
+            fill(&mut connection, job(n)).await;
+        }
+        let mut completed = Vec::new();
+        for now in 2..12 {
+            step(&mut connection, Timestamp(now)).await.expect("a step");
+            let sql = "SELECT id FROM replay WHERE state = 1 ORDER BY id";
+            completed = sqlx::query_scalar::<_, Vec<u8>>(sql).fetch_all(&mut connection).await.expect("a read");
+        }
+        let has = |n| completed.iter().any(|id| id == blob(&job(n).0));
+        assert_eq!(completed.len(), 10, "each step finds a replay with something to do");
+        assert!(has(67) && has(102) && has(103), "the tenants take turns");
+    }
 }

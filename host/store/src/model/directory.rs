@@ -79,7 +79,8 @@ impl ModelCore {
     /// # Errors
     /// None of its own.
     pub fn put_key(&mut self, key: &Key) -> Result<(), StoreError> {
-        self.keys.insert(key.id, key.clone());
+        let revoked = key.revoked || self.keys.get(&key.id).is_some_and(|found| found.revoked);
+        self.keys.insert(key.id, Key { revoked, ..key.clone() });
         Ok(())
     }
 

@@ -68,6 +68,8 @@ pub async fn keys_are_found_by_hash<S: Store>(store: &S) {
     store.put_key(&first).await.expect("a key is replaced");
     assert_eq!(store.key_by_hash(&first.hash).await, Ok(Some(first.clone())), "a key is found by its hash");
     assert_eq!(store.key_by_hash(&[0; 32]).await, Ok(None), "an unknown hash finds nothing");
+    store.put_key(&Key { revoked: false, ..first.clone() }).await.expect("a key is replaced");
+    assert_eq!(store.key_by_hash(&first.hash).await, Ok(Some(first.clone())), "a revoked key stays revoked");
     let listed = store.keys(Some(world.environment.no)).await.expect("a read");
     assert_eq!(listed, [second, first], "an environment's keys are listed newest first");
     let listed = store.keys(None).await.expect("a read");

@@ -1,4 +1,6 @@
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 fn event<'a>(data: &'a [u8], attributes: &'a [(String, String)]) -> Event<'a> {
@@ -24,6 +26,7 @@ fn body(plan: &Plan, data: &[u8]) -> Vec<u8> {
     let piece = |piece: &Piece| match piece {
         Piece::Bytes(bytes) => bytes.clone(),
         Piece::Data => data.to_vec(),
+        Piece::DataBase64 => STANDARD.encode(data).into_bytes(),
     };
     plan.body.iter().flat_map(piece).collect()
 }

@@ -55,7 +55,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 pub async fn names(call: &Call, rows: &[DeliveryRow]) -> Result<Names, Problem> {
     let nos: BTreeSet<DestinationNo> = rows.iter().map(|row| row.key.destination).collect();
     let nos: Vec<_> = nos.into_iter().collect();
-    Ok(views::names(&call.state.store.destinations_by_no(&nos).await?))
+    crate::names::of(call.state.store.as_ref(), &nos).await
 }
 
 /// The filters; `None` if one of them names something that is not there, so that nothing can match.

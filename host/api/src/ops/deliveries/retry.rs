@@ -30,6 +30,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         Retried::DueNow => (200, row.key),
         Retried::Again(key) => (201, key),
     };
+    // Due now means now: a destination that is failing is probed at once.
+    call.state.delivery.config_changed(tenant.no, &[key.destination]);
     let row = call.state.store.delivery(tenant.no, key).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     Answer::json(status, &super::get::view(&call, &row).await?)
 }

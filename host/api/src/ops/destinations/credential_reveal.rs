@@ -14,7 +14,8 @@ operation! {
     path: "/v1/tenants/{tenant}/destinations/{destination}/credentials/{field}/reveal",
     tag: "destinations",
     summary: "Read a shared credential back",
-    about: "Only fields that both sides must hold, such as a webhook's signing secret. Every use is logged.",
+    about: "Only fields that both sides must hold, such as a webhook's signing secret. Every use is logged; an `Idempotency-Key` is not \
+            used, so that no copy of a secret is kept.",
     action: Some(Action::CredentialsReveal),
     answers: &[answers(200, "Revealed", "The values in force, the newest first.")],
     examples: &[Example::get(
@@ -22,6 +23,7 @@ operation! {
         "/v1/tenants/acme/destinations/orders/credentials/signing_secret/reveal",
         200,
     )],
+    kept: false,
 }
 
 async fn run(call: Call) -> Result<Answer, Problem> {

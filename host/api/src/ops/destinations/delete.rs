@@ -22,6 +22,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     let found = call.destination(&tenant).await?;
     call.if_match()?.check(Some(found.revision))?;
+    crate::names::keep(call.state.store.as_ref(), &found).await?;
     if !call.state.store.delete_destination(tenant.no, &found.id, call.state.now()).await? {
         return Err(Problem::not_found("destination"));
     }

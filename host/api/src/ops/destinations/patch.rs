@@ -14,7 +14,7 @@ operation! {
     tag: "destinations",
     summary: "Change a destination",
     about: "A JSON merge patch: what is absent stays, null goes back to the default or deletes a credential. `retry` is \
-            replaced as a whole.",
+            replaced as a whole. A change that sends a credential to another origin needs the scope `credentials:write`.",
     action: Some(Action::DestinationsWrite),
     body: "DestinationPatch",
     takes: PATCH,

@@ -19,7 +19,7 @@ operation! {
     tag: "destinations",
     summary: "Create or replace a destination under an id of your own",
     about: "Credentials that the body does not name stay as they are; null deletes one. A destination keeps its \
-            connector.",
+            connector. A change that sends a credential to another origin needs the scope `credentials:write`.",
     action: Some(Action::DestinationsWrite),
     body: "DestinationInput",
     answers: &[answers(201, "Destination", "Created."), answers(200, "Destination", "Replaced.")],
@@ -63,7 +63,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 /// Writes what somebody wants over what is there.
 ///
 /// # Errors
-/// 422; 409 or 412 for a lost race.
+/// 422; 403 for credentials that would go elsewhere; 409 or 412 for a lost race.
 pub async fn replace(
     call: &Call,
     tenant: &Tenant,
@@ -79,6 +79,15 @@ pub async fn replace(
     let settings = Settings::stored(&call.environment()?.settings)?;
     let had: Vec<_> = found.credentials.iter().map(|credential| credential.field.clone()).collect();
     let Wanted { spec, changes } = destination::check(call, &settings, input, &had)?;
+    let sent = destination::redirected(call, &found, &spec.config);
+    if !sent.is_empty() && !call.may(Action::CredentialsWrite) {
+        let detail = format!(
+            "The change sends credentials ({}) to another origin: it needs the scope `{}` too.",
+            sent.join(", "),
+            Action::CredentialsWrite.scope()
+        );
+        return Err(Problem::new(&codes::MISSING_SCOPE, detail));
+    }
     found.spec = spec;
     found.credentials =
         destination::apply(&*call.keys(tenant)?, found.no, found.credentials, changes, call.state.now());

@@ -72,6 +72,8 @@ async fn set(call: Call, state: DestinationState) -> Result<Answer, Problem> {
     let if_match = call.if_match()?;
     let expect = if_match.check(Some(found.revision))?;
     if found.state == state {
+        // A person says that it is repaired: a failing one is probed now instead of at its next probe.
+        call.state.delivery.config_changed(tenant.no, &[found.no]);
         return super::get::answer(&call, &tenant, &found, 200).await;
     }
     found.state = state;

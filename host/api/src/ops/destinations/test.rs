@@ -11,7 +11,7 @@ use crate::publish::{Envelope, Fields, Given, draft};
 use crate::{json, views};
 use bytes::Bytes;
 use railhead_delivery::{Draft, TestError};
-use railhead_model::AttemptKey;
+use railhead_model::{AttemptKey, DestinationState};
 use railhead_store::directory::Tenant;
 use serde::Deserialize;
 use serde_json::json;
@@ -56,7 +56,15 @@ struct Input<'a> {
 async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     let found = call.destination(&tenant).await?;
+    if found.state != DestinationState::Active {
+        return Err(Problem::new(
+            &codes::DESTINATION_NOT_ACTIVE,
+            "Nothing was sent: resume or enable the destination first.",
+        ));
+    }
     let draft = wanted(&call, &tenant).await?;
+    // A failing destination is probed at once, so that the test need not wait for its next probe.
+    call.state.delivery.config_changed(tenant.no, &[found.no]);
     let (key, attempt) = call.state.delivery.test(&tenant, &found, draft).await.map_err(|error| match error {
         TestError::Overloaded(error) => overloaded(error),
         TestError::Refused(refusal) => refused(&refusal),

@@ -36,7 +36,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let routed = row.route.verdicts.iter().map(|(no, _)| *no);
     let nos: BTreeSet<DestinationNo> = routed.chain(deliveries.iter().map(|row| row.key.destination)).collect();
     let nos: Vec<_> = nos.into_iter().collect();
-    let names = views::names(&call.state.store.destinations_by_no(&nos).await?);
+    let names = crate::names::of(call.state.store.as_ref(), &nos).await?;
     let mut view = views::event(&row, &head(&*call.keys(&tenant)?, &row)?);
     if let Some(view) = view.as_object_mut() {
         view.insert("tenant".to_owned(), json!(tenant.id));

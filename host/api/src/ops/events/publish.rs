@@ -178,6 +178,7 @@ fn answer(published: Published) -> Result<Value, Problem> {
             Ok(json!({"uid": uid, "id": id, "status": "duplicate", "deliveries": deliveries}))
         }
         Published::Refused(refusal) => Err(refused(&refusal)),
+        Published::Unavailable(why) => Err(overloaded(Overloaded::Unavailable(why))),
     }
 }
 
@@ -202,5 +203,17 @@ pub fn overloaded(error: Overloaded) -> Problem {
             tracing::warn!(why, "events cannot be accepted now");
             Problem::new(&codes::UNAVAILABLE, "The host cannot accept events at this moment.").retry_after(1)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_whose_tenant_cannot_be_read_may_be_sent_again() {
+        let problem = answer(Published::Unavailable("its key".into())).expect_err("not accepted");
+        assert_eq!((problem.status(), problem.code), (503, &codes::UNAVAILABLE));
+        assert_eq!(element(Err(problem), "req_1")["status"], "rejected");
     }
 }

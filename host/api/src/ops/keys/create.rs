@@ -21,7 +21,7 @@ operation! {
     tag: "keys",
     summary: "Create an API key",
     about: "The answer holds the secret, once: the host keeps its hash alone (and, under an Idempotency-Key, the sealed answer \
-            for 24 hours). A key can give the scopes that it has itself. \
+            for 24 hours). A key can give the scopes that it has itself, for no longer than it is in force itself. \
             The administrator names the environment with `?environment=`.",
     action: Some(Action::Keys),
     body: "KeyInput",
@@ -40,7 +40,7 @@ struct Input {
     #[serde(default)]
     name: Option<String>,
     scopes: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::json::time")]
     expires_at: Option<Timestamp>,
 }
 
@@ -57,7 +57,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         hash: hash(&secret),
         scopes: input.scopes,
         created_at: now,
-        expires_at: input.expires_at,
+        expires_at: input.expires_at.or(call.principal.expires_at),
         revoked: false,
     };
     call.state.store.put_key(&key).await?;
@@ -81,13 +81,22 @@ fn check(call: &Call, input: &Input, now: Timestamp) -> Result<(), Problem> {
     if input.scopes.is_empty() {
         errors.push(FieldError::new("/scopes", &codes::REQUIRED, "A key has at least one scope."));
     }
-    for (index, scope) in input.scopes.iter().enumerate() {
+    if input.scopes.len() > SCOPES.len() + 1 {
+        errors.push(FieldError::new("/scopes", &codes::INVALID_VALUE, "Expected each scope once."));
+    }
+    for (index, scope) in input.scopes.iter().enumerate().take(SCOPES.len() + 1) {
         if let Err((code, detail)) = check_scope(call, scope) {
             errors.push(FieldError::new(format!("/scopes/{index}"), code, detail));
         }
     }
     if input.expires_at.is_some_and(|at| at <= now) {
         errors.push(FieldError::new("/expires_at", &codes::INVALID_VALUE, "Expected a time to come."));
+    }
+    if let (Some(own), Some(wanted)) = (call.principal.expires_at, input.expires_at)
+        && wanted > own
+    {
+        let detail = format!("Expected a time until {own}, when the key of this request ends.");
+        errors.push(FieldError::new("/expires_at", &codes::INVALID_VALUE, detail));
     }
     if errors.is_empty() { Ok(()) } else { Err(Problem::input(errors)) }
 }

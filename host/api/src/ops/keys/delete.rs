@@ -3,8 +3,10 @@
 use crate::answer::Answer;
 use crate::auth::Action;
 use crate::call::Call;
+use crate::codes;
 use crate::operation::{Documented, Example, Verb, operation};
 use crate::problem::Problem;
+use railhead_store::directory::Key;
 
 operation! {
     id: "keys.delete",
@@ -12,7 +14,7 @@ operation! {
     path: "/v1/keys/{key}",
     tag: "keys",
     summary: "Revoke a key",
-    about: "At once on this host, within two seconds on every other. Its record stays.",
+    about: "At once on this host, within two seconds on every other. Its record stays. Needs every scope that the key has.",
     action: Some(Action::Keys),
     answers: &[Documented { status: 204, schema: "", about: "Revoked." }],
     examples: &[Example::get("Revoke it", "/v1/keys/{key}", 204)],
@@ -20,8 +22,20 @@ operation! {
 
 async fn run(call: Call) -> Result<Answer, Problem> {
     let mut key = super::get::find(&call).await?;
+    check_held(&call, &key)?;
     key.revoked = true;
     call.state.store.put_key(&key).await?;
     call.state.keys.forget(&key.hash);
     Ok(Answer::empty())
+}
+
+/// Only who may do all that a key may ends or replaces it.
+///
+/// # Errors
+/// 403 `missing-scope`.
+pub fn check_held(call: &Call, key: &Key) -> Result<(), Problem> {
+    if call.principal.holds(&key.scopes) {
+        return Ok(());
+    }
+    Err(Problem::new(&codes::MISSING_SCOPE, "The key has scopes that the key of this request has not."))
 }

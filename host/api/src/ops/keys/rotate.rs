@@ -23,7 +23,7 @@ operation! {
     tag: "keys",
     summary: "Replace a key",
     about: "Makes a new key with the same name, scopes and expiry. The old one works for `overlap_ms` more (by default 0: \
-            it ends at once).",
+            it ends at once). Needs every scope that the key has, and a key that ends no sooner.",
     action: Some(Action::Keys),
     body: "Rotate",
     answers: &[answers(201, "NewKey", "The new key; `secret` is shown this once.")],
@@ -49,13 +49,10 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     if old.revoked || old.expires_at.is_some_and(|at| at <= now) {
         return Err(Problem::new(&codes::CONFLICT, "The key is not in force: make a new one."));
     }
-    let held = |scope: &String| {
-        crate::auth::SCOPES
-            .iter()
-            .all(|action| (action.scope() != scope && scope != "*") || call.principal.may(*action))
-    };
-    if !old.scopes.iter().all(held) {
-        return Err(Problem::new(&codes::MISSING_SCOPE, "The key has scopes that yours has not."));
+    super::delete::check_held(&call, &old)?;
+    if call.principal.expires_at.is_some_and(|own| old.expires_at.is_none_or(|at| at > own)) {
+        let detail = "The key of this request ends before the one that it would replace.";
+        return Err(Problem::field("", &codes::INVALID_VALUE, detail));
     }
     let secret = new_secret(Some(&environment.name), call.state.random.as_ref());
     let new =
@@ -66,5 +63,10 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     old.expires_at = Some(old.expires_at.map_or(until, |at| at.min(until)));
     call.state.store.put_key(&old).await?;
     call.state.keys.forget(&old.hash);
+    // Revoked in between: the new key must not outlive the one that it came from.
+    if call.state.store.key_by_hash(&old.hash).await?.is_none_or(|old| old.revoked) {
+        call.state.store.put_key(&Key { revoked: true, ..new }).await?;
+        return Err(Problem::new(&codes::CONFLICT, "The key was revoked in the meantime."));
+    }
     Answer::json(201, &with_secret(&new, &environment.name, &secret))
 }

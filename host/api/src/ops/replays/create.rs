@@ -6,12 +6,12 @@ use crate::call::Call;
 use crate::codes;
 use crate::operation::{Example, Verb, answers, operation};
 use crate::ops::deliveries::list;
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 use http::header::LOCATION;
 use railhead_model::{DeliveryState, JobId, Timestamp};
 use railhead_store::directory::Tenant;
 use railhead_store::history::DeliveryFilter;
-use railhead_store::jobs::NewReplay;
+use railhead_store::jobs::{JobState, NewReplay};
 use serde::Deserialize;
 
 operation! {
@@ -51,13 +51,22 @@ struct Filter {
     event_type: Option<String>,
     #[serde(default)]
     event: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::json::time")]
     since: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::json::time")]
     until: Option<Timestamp>,
     #[serde(default)]
     code: Option<String>,
 }
+
+/// Characters of one of the filter's texts.
+const MAX_TEXT: usize = 256;
+/// States that a filter may name: each once.
+const MAX_STATES: usize = 8;
+/// Replays of one tenant that run at once.
+const MAX_RUNNING: usize = 20;
+/// Replays, the newest, that are looked at to count those that run.
+const LOOKED_AT: u32 = 1_000;
 
 /// One word or several.
 #[derive(Debug, Deserialize)]
@@ -70,13 +79,43 @@ enum States {
 async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     let input: Input = call.json(&["/filter"])?;
+    check(&input.filter)?;
     let filter = filter(&call, &tenant, input.filter).await?;
+    // One at a time on this host: requests that come together are counted like those that come one by one.
+    let _starting = call.state.replay_starts.lock().await;
+    check_room(&call, &tenant).await?;
     let now = call.state.now();
     let id = JobId::new(now, call.state.random_bytes());
     call.state.store.start_replay(&NewReplay { id, tenant: tenant.no, filter, at: now }).await?;
     call.state.delivery.jobs_changed();
     let answer = Answer::json(201, &super::get::find(&call, &tenant, id).await?)?;
     Ok(answer.header(LOCATION, format!("/v1/tenants/{}/replays/{id}", tenant.id)))
+}
+
+fn check(given: &Filter) -> Result<(), Problem> {
+    let texts = [
+        ("destination", &given.destination),
+        ("event_type", &given.event_type),
+        ("event", &given.event),
+        ("code", &given.code),
+    ];
+    let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT);
+    let detail = format!("Expected at most {MAX_TEXT} characters.");
+    let error = |name: &str| FieldError::new(format!("/filter/{name}"), &codes::INVALID_VALUE, detail.clone());
+    let mut errors: Vec<_> = texts.iter().filter(|(_, text)| long(text)).map(|(name, _)| error(name)).collect();
+    if matches!(&given.state, Some(States::Many(states)) if states.len() > MAX_STATES) {
+        errors.push(FieldError::new("/filter/state", &codes::INVALID_VALUE, "Expected each state once."));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::input(errors)) }
+}
+
+async fn check_room(call: &Call, tenant: &Tenant) -> Result<(), Problem> {
+    let newest = call.state.store.replays(tenant.no, None, LOOKED_AT).await?;
+    if newest.iter().filter(|replay| replay.state == JobState::Running).count() < MAX_RUNNING {
+        return Ok(());
+    }
+    let detail = format!("The tenant has {MAX_RUNNING} replays that run; more are not started.");
+    Err(Problem::new(&codes::TOO_MANY_REPLAYS, detail))
 }
 
 async fn filter(call: &Call, tenant: &Tenant, given: Filter) -> Result<DeliveryFilter, Problem> {

@@ -50,6 +50,6 @@ pub async fn find(call: &Call, tenant: &Tenant, id: JobId) -> Result<Value, Prob
 /// The store's.
 pub async fn view(call: &Call, replays: &[Replay]) -> Result<Vec<Value>, Problem> {
     let nos: Vec<_> = replays.iter().filter_map(|replay| replay.filter.destination).collect();
-    let names = views::names(&call.state.store.destinations_by_no(&nos).await?);
+    let names = crate::names::of(call.state.store.as_ref(), &nos).await?;
     Ok(replays.iter().map(|replay| views::replay(replay, &names)).collect())
 }

@@ -283,3 +283,80 @@ fn an_idle_destination_holds_no_window() {
     let bench = Bench::new(settings(), &[]);
     assert!(bench.engine.destinations[&NO].window.is_none());
 }
+
+#[test]
+fn throttling_in_a_row_backs_off_and_in_the_end_costs_attempts() {
+    let schedule_ms = vec![7_200_000; 2];
+    let retry = RetryPolicy::Schedule(railhead_model::destination::Schedule { schedule_ms });
+    let mut bench = Bench::new(Settings { retry, ..settings() }, &[row(1)]);
+    let (mut waits, mut used) = (Vec::new(), Vec::new());
+    for rev in 1.. {
+        let (attempt, at) = (bench.attempts().remove(0), bench.now);
+        let item = bench.settle(&attempt, &Outcome::Throttled(reason("http-429"), 1_500)).remove(0);
+        let record = bench.records().remove(0).0;
+        let Change::Retry { due, attempts, .. } = item.change else { break };
+        waits.push((due.0 as u64 - at) / 100);
+        used.push(attempts);
+        bench.step(Input::Recorded { record, answers: vec![RecordAnswer::Applied(rev)] });
+        bench.now = due.0 as u64;
+        bench.lease(60_000);
+    }
+    assert_eq!(waits, [15, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 72_000, 72_000]);
+    assert_eq!(used, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+}
+
+#[test]
+fn throttled_calls_side_by_side_count_as_one_and_a_delivery_ends_the_row() {
+    let throttled = || Outcome::Throttled(reason("http-429"), 0);
+    let mut bench = Bench::new(settings(), &(1..=8).map(row).collect::<Vec<_>>());
+    let wait = |item: &RecordItem| match item.change {
+        Change::Retry { due, .. } => due.since(item.at),
+        Change::End { .. } => 0,
+    };
+    let [first, second] = [0, 1].map(|index| bench.attempts().remove(index));
+    assert_eq!(bench.settle(&first, &throttled()).iter().map(wait).max(), Some(1_000));
+    let outcomes = second.1.iter().map(|item| (item.key, throttled())).collect();
+    bench.step(Input::Recorded { record: RecordId(1), answers: vec![RecordAnswer::Applied(1); 4] });
+    bench.step(Input::Settled { attempt: second.0, outcomes });
+    bench.step(Input::AttemptOver(second.0));
+    bench.tick_at(bench.now + 25);
+    assert_eq!(bench.records().remove(0).1.iter().map(wait).max(), Some(1_000));
+    let destination = bench.engine.destinations.get_mut(&NO).expect("there");
+    destination.throttled(5_000, 5_000);
+    assert_eq!(destination.throttle_ms(0), 2_000);
+    assert_eq!(destination.throttle_ms(60_000), 60_000, "its own wish, if that is longer");
+    (0..40).for_each(|n| destination.throttled(6_000 + n, 6_000 + n));
+    assert_eq!(destination.throttle_ms(0), 3_600_000);
+    destination.unthrottled();
+    destination.throttled(9_000, 9_000);
+    assert_eq!(destination.throttle_ms(0), 1_000);
+}
+
+#[test]
+fn what_comes_while_a_quick_call_runs_gathers_for_20_ms_at_most() {
+    let fresh = |n| WorkRow { due: Timestamp(START as i64), ..row(n) };
+    let bench = || {
+        let mut bench = Bench::new(settings(), &[fresh(1)]);
+        let attempt = bench.attempts().remove(0);
+        bench.step(Input::Pushed(vec![fresh(2)]));
+        assert!(bench.attempts().is_empty(), "a second session is free, and the event waits");
+        (bench, attempt)
+    };
+    let sizes = |bench: &Bench| bench.attempts().iter().map(|(_, items)| items.len()).collect::<Vec<_>>();
+    let (mut late, _) = bench();
+    late.tick_at(START + 19);
+    assert!(sizes(&late).is_empty());
+    late.tick_at(START + 20);
+    assert_eq!(sizes(&late), [1], "it waits no longer for a call that lasts");
+    let (mut ended, attempt) = bench();
+    ended.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
+    ended.step(Input::AttemptOver(attempt.0));
+    assert_eq!(sizes(&ended), [1], "the call is over: at once");
+    let (mut full, _) = bench();
+    full.step(Input::Pushed((3..=5).map(fresh).collect()));
+    assert_eq!(sizes(&full), [4], "no call could take more: at once");
+    let (mut slow, _) = bench();
+    slow.engine.destinations.get_mut(&NO).expect("there").measured(1_000);
+    slow.step(Input::Pushed(vec![fresh(3)]));
+    assert_eq!(sizes(&slow), [2], "nothing waits for slow calls");
+}

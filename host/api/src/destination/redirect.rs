@@ -1,0 +1,46 @@
+//! Whether a change of configuration would send credentials somewhere else.
+
+use crate::call::Call;
+use railhead_model::Manifest;
+use railhead_model::manifest::Place;
+use railhead_store::directory::Destination;
+use serde_json::{Map, Value};
+
+/// Names of the destination's credentials that `config` would send to another origin than now: whoever may not write
+/// credentials could read them there. What both sides hold and the host may make, such as a signing secret, only signs;
+/// a new one costs nothing, so it does not count.
+pub fn redirected(call: &Call, found: &Destination, config: &Map<String, Value>) -> Vec<String> {
+    let Some(connector) = call.state.connectors.get(&found.spec.connector) else { return Vec::new() };
+    let manifest = &connector.manifest;
+    let (old, new) = (Value::Object(found.spec.config.clone()), Value::Object(config.clone()));
+    let mut fields: Vec<_> = found.credentials.iter().map(|one| one.field.as_str()).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields.retain(|field| moves(manifest, field, &old, &new));
+    fields.into_iter().map(str::to_owned).collect()
+}
+
+fn moves(manifest: &Manifest, field: &str, old: &Value, new: &Value) -> bool {
+    let known = manifest.credentials.iter().find(|own| own.name == field);
+    if known.is_some_and(|own| own.shared && own.generate.is_some()) {
+        return false;
+    }
+    // A field that the manifest no longer has counts as one that goes everywhere.
+    let bound = |name: &String| known.is_none_or(|own| own.origins.is_empty() || own.origins.contains(name));
+    manifest.origins.iter().filter(|origin| bound(&origin.name)).any(|origin| match &origin.place {
+        Place::Config(pointer) => origin_at(old, pointer) != origin_at(new, pointer),
+        Place::Literal(_) | Place::Credential(_) => false,
+    })
+}
+
+/// Scheme, host and port of the URL at a pointer; the text itself where it is none.
+fn origin_at(config: &Value, pointer: &str) -> Option<(String, String, Option<u16>)> {
+    let text = config.pointer(pointer)?.as_str()?;
+    match url::Url::parse(text) {
+        Ok(url) => {
+            let host = url.host_str().unwrap_or(text).to_owned();
+            Some((url.scheme().to_owned(), host, url.port_or_known_default()))
+        }
+        Err(_) => Some((String::new(), text.to_owned(), None)),
+    }
+}
