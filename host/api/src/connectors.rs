@@ -53,14 +53,22 @@ impl Connectors {
     }
 }
 
+/// A JSON Schema with a linear regular expression engine; nothing is fetched for a `$ref`.
+///
+/// # Errors
+/// Why it is none, without the schema's own values.
+pub fn compile_schema(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
+        .should_validate_formats(true)
+        .build(schema)
+        .map_err(|error| error.masked_with("a value").to_string())
+}
+
 impl Connector {
     fn compile(manifest: &Arc<Manifest>) -> Self {
-        let schema = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
-            .should_validate_formats(true)
-            .build(&manifest.config_schema)
-            .map_err(|error| error.to_string());
+        let schema = compile_schema(&manifest.config_schema);
         if let Err(error) = &schema {
             tracing::error!(connector = manifest.name, %error, "the configuration schema cannot be used");
         }

@@ -1,7 +1,7 @@
 //! The same host on Postgres: pending migrations refuse, `--migrate` starts, events arrive, a `kill -9` loses none.
 
 // One way to start a PostgreSQL for all tests; the unused log reader belongs to the store's plan test.
-#[allow(dead_code)]
+#[allow(dead_code, clippy::print_stderr)]
 #[path = "../../../host/store-postgres/tests/postgres/server.rs"]
 mod server;
 

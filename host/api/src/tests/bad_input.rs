@@ -158,6 +158,7 @@ async fn other_requests() {
         ("patch", "/v1/tenants/nobody", json, "{}", 404, "unknown-tenant", ""),
         ("put", "/v1/event-types/a%20b", json, "{}", 422, "invalid-input", ""),
         ("put", "/v1/event-types/a", json, "{\"schema\":1}", 422, "invalid-input", "/schema"),
+        ("put", "/v1/event-types/a", json, "{\"schema\":{\"type\":\"zz\"}}", 422, "invalid-input", "/schema"),
         ("get", "/v1/tenants/acme/events?limit=0", json, "", 400, "invalid-query", "?limit"),
         ("get", "/v1/tenants/acme/events?limit=201", json, "", 400, "invalid-query", "?limit"),
         ("get", "/v1/tenants/acme/events?since=now", json, "", 400, "invalid-query", "?since"),

@@ -81,6 +81,12 @@ fn check(input: &Input) -> Result<(), Problem> {
     if input.schema.as_ref().is_some_and(|schema| !schema.is_object() && !schema.is_boolean()) {
         errors.push(FieldError::new("/schema", &codes::WRONG_TYPE, "Expected a JSON Schema: an object."));
     }
+    if let Some(schema) = input.schema.as_ref().filter(|schema| schema.is_object())
+        && let Err(why) = crate::connectors::compile_schema(schema)
+    {
+        let detail = format!("Not a JSON Schema (2020-12): {}.", why.chars().take(300).collect::<String>());
+        errors.push(FieldError::new("/schema", &codes::INVALID_VALUE, detail));
+    }
     if input.examples.len() > MAX_EXAMPLES {
         let detail = format!("Expected at most {MAX_EXAMPLES}.");
         errors.push(FieldError::new("/examples", &codes::INVALID_VALUE, detail));
