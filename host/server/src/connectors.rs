@@ -15,7 +15,7 @@ pub struct SandboxedConnectors {
     loaded: BTreeMap<String, Arc<Connector>>,
     vault: Arc<Vault>,
     clock: Arc<dyn railhead_model::Clock>,
-    targets: Mutex<BTreeMap<DestinationNo, (i64, Target)>>,
+    targets: Mutex<BTreeMap<DestinationNo, (i64, Arc<Target>)>>,
 }
 
 /// Destinations whose opened credentials are kept ready. Beyond it they are opened anew at each call.
@@ -35,19 +35,19 @@ impl SandboxedConnectors {
 
     /// The destination with its credentials opened; kept until its revision changes or it is retired, while no
     /// credential version is about to end.
-    fn target(&self, tenant: &Tenant, destination: &Destination) -> Result<Target, Reason> {
+    fn target(&self, tenant: &Tenant, destination: &Destination) -> Result<Arc<Target>, Reason> {
         let expires = destination.credentials.iter().any(|credential| credential.expires_at.is_some());
         if !expires
             && let Some((revision, target)) = self.lock().get(&destination.no)
             && *revision == destination.revision
         {
-            return Ok(target.clone());
+            return Ok(Arc::clone(target));
         }
-        let target = self.open(tenant, destination)?;
+        let target = Arc::new(self.open(tenant, destination)?);
         let mut targets = self.lock();
         // Number 0 and below are previews of what is not stored: never kept.
         if !expires && destination.no.0 > 0 && destination.revision > 0 && targets.len() < TARGETS_KEPT {
-            targets.insert(destination.no, (destination.revision, target.clone()));
+            targets.insert(destination.no, (destination.revision, Arc::clone(&target)));
         }
         Ok(target)
     }
@@ -90,7 +90,7 @@ impl SandboxedConnectors {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<DestinationNo, (i64, Target)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<DestinationNo, (i64, Arc<Target>)>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

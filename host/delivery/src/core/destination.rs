@@ -233,6 +233,12 @@ impl Destination {
         self.calls > 0 && self.settings.batch.is_none() && self.latency_ms < QUICK_MS
     }
 
+    /// True if a whole hand-over is due, and has room: what is less only splits the next one.
+    fn has_full_call(&self, window: &Window, now: Now) -> bool {
+        let size = self.settings.hand_over.max(1).min(self.hand_over);
+        self.most() >= size && window.has_due(size as usize, now.wall)
+    }
+
     /// What it could do now. Whether a slot is free, and the lease lives, is asked elsewhere.
     pub fn status(&self, now: Now) -> Status {
         let Some(window) = self.window.as_ref().filter(|_| self.is_active()) else { return Status::Parked };
@@ -244,7 +250,7 @@ impl Destination {
             (Some((_, due)), None) | (None, Some(due)) => due,
             (None, None) => return Status::Parked,
         };
-        if self.gathers() && !window.has_due(self.most() as usize, now.wall) {
+        if self.gathers() && !self.has_full_call(window, now) {
             wall = wall.plus_ms(GATHER_MS);
         }
         if let Some(probe) = self.breaker.next_probe() {
