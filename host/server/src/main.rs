@@ -31,7 +31,11 @@ fn main() -> ExitCode {
         // Before any thread starts: the child gives up its rights first.
         railhead_sandbox::compile_child_main();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("railhead").build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(compose::host_threads())
+        .enable_all()
+        .thread_name("railhead")
+        .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => Err(format!("the runtime does not start: {error}")),
