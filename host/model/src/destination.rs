@@ -159,6 +159,14 @@ pub struct Batch {
     pub linger_ms: u64,
 }
 
+impl Batch {
+    /// True if several events may go as one request or object; with a bound of 1 each goes by itself.
+    #[must_use]
+    pub const fn is_batched(&self) -> bool {
+        self.max_events > 1
+    }
+}
+
 /// Which deliveries of a destination keep their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

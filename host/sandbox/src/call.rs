@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Call {
     /// The same at every retry of a stable batch; else unique to this call.
     pub batch_id: String,
+    /// True if the events are one batch for the destination; false: each goes by itself.
+    pub batched: bool,
     /// Wall-clock bound of the whole call, waiting for a session included, in milliseconds.
     pub deadline_ms: u32,
     /// In order.

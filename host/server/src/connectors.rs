@@ -108,13 +108,20 @@ fn sealed(error: &railhead_vault::VaultError) -> Reason {
     Reason::new("credential-not-opened", format!("A credential of this destination cannot be opened: {error}."))
 }
 
-fn call(hand_over: &HandOver) -> Call {
+fn call(hand_over: &HandOver, target: &Target) -> Call {
     let events = hand_over.events.iter().map(|handed| CallEvent {
         event: Arc::clone(&handed.event),
         attempt: handed.attempt,
         traceparent: handed.event.head.traceparent.clone(),
     });
-    Call { batch_id: hand_over.batch_id.clone(), deadline_ms: hand_over.deadline_ms, events: events.collect() }
+    let usual = target.connector.manifest.batch.map(|bounds| bounds.default);
+    let batch = hand_over.destination.spec.batch.or(usual);
+    Call {
+        batch_id: hand_over.batch_id.clone(),
+        batched: batch.is_some_and(|batch| batch.is_batched()),
+        deadline_ms: hand_over.deadline_ms,
+        events: events.collect(),
+    }
 }
 
 #[async_trait]
@@ -123,7 +130,8 @@ impl Connectors for SandboxedConnectors {
         match self.target(&hand_over.tenant, &hand_over.destination) {
             Ok(target) => {
                 let sink = move |event: SettledEvent| settle.settle(translate(event));
-                self.sandbox.deliver(target, call(&hand_over), Arc::new(sink)).await;
+                let call = call(&hand_over, &target);
+                self.sandbox.deliver(target, call, Arc::new(sink)).await;
             }
             Err(reason) => {
                 for index in 0..hand_over.events.len() {
@@ -135,13 +143,15 @@ impl Connectors for SandboxedConnectors {
 
     async fn check(&self, hand_over: HandOver) -> Result<Vec<CheckStep>, Reason> {
         let target = self.target(&hand_over.tenant, &hand_over.destination)?;
-        let steps = self.sandbox.check(target, call(&hand_over)).await?;
+        let call = call(&hand_over, &target);
+        let steps = self.sandbox.check(target, call).await?;
         Ok(steps.into_iter().map(|result| CheckStep { result }).collect())
     }
 
     async fn preview(&self, hand_over: HandOver) -> Result<Vec<Transcript>, Reason> {
         let target = self.target(&hand_over.tenant, &hand_over.destination)?;
-        let exchanges = self.sandbox.preview(target, call(&hand_over)).await?;
+        let call = call(&hand_over, &target);
+        let exchanges = self.sandbox.preview(target, call).await?;
         Ok(exchanges.into_iter().map(|(_, exchange)| Transcript { exchanges: vec![exchange] }).collect())
     }
 

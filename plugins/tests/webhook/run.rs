@@ -115,7 +115,7 @@ impl Destination {
             .into_iter()
             .map(|event| CallEvent { event: Arc::new(event), attempt: 1, traceparent: traceparent.clone() })
             .collect();
-        Call { batch_id: "batch-1".to_owned(), deadline_ms: self.deadline_ms, events }
+        Call { batch_id: "batch-1".to_owned(), batched: false, deadline_ms: self.deadline_ms, events }
     }
 }
 

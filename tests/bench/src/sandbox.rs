@@ -78,7 +78,7 @@ async fn sandboxed(sink: &Sink, events: usize) -> (f64, f64) {
             attempt: 1,
             traceparent: None,
         });
-        let call = Call { batch_id: "b".to_owned(), deadline_ms: 15_000, events: events.collect() };
+        let call = Call { batch_id: "b".to_owned(), batched: false, deadline_ms: 15_000, events: events.collect() };
         let (sandbox, target) = (Arc::clone(&sandbox), target.clone());
         async move {
             let check = |settled: railhead_sandbox::SettledEvent| {

@@ -32,7 +32,7 @@ async fn guest(url: &str) -> Guest {
     let cpu = Duration::from_secs(1);
     let around = Surroundings { egress, clock: clock.clone(), cpu };
     let mut guest = store(&around, &scope, &Arc::default(), &Meter::new(cpu)).unwrap().into_data();
-    let call = Call { batch_id: String::new(), deadline_ms: 30_000, events: Vec::new() };
+    let call = Call { batch_id: String::new(), batched: false, deadline_ms: 30_000, events: Vec::new() };
     guest.running = Some(Running::new(Purpose::Check, call, clock, None));
     guest
 }

@@ -24,6 +24,10 @@ impl HostCall for Guest {
         Ok(self.call()?.call.batch_id.clone())
     }
 
+    fn batched(&mut self, _: Handle) -> wasmtime::Result<bool> {
+        Ok(self.call()?.call.batched)
+    }
+
     fn attempt(&mut self, _: Handle, event: u32) -> wasmtime::Result<u32> {
         Ok(self.call()?.event(event).map_or(0, |event| event.attempt))
     }

@@ -74,7 +74,7 @@ pub async fn misbehaving(sandbox: &Sandbox) -> Arc<Connector> {
 
 pub fn call(events: u8, deadline_ms: u32) -> Call {
     let events = (0..events).map(|n| CallEvent { event: event(n), attempt: 1, traceparent: None }).collect();
-    Call { batch_id: "batch-1".to_owned(), deadline_ms, events }
+    Call { batch_id: "batch-1".to_owned(), batched: false, deadline_ms, events }
 }
 
 pub fn event(n: u8) -> Arc<Event> {
