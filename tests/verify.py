@@ -1,48 +1,97 @@
-"""Verifies a ledger of received webhooks with the independent `standardwebhooks` library.
+"""Verifies received webhooks as their receivers would, with libraries that are not ours.
 
-Standard input: one JSON object a line. `{"path", "secret"}` gives a path its secrets (space-separated);
-`{"path", "headers", "body" | "body_base64"}` is a request. Paths without a secret are passed over. Prints one line of
-JSON: how many requests verified, and how many changed ones were refused; exits with 1 at the first that does not.
+Standard input: one JSON object a line. `{"path", "secret", "verifier"?, "former"?}` gives a path its secrets
+(space-separated) and one way to verify with them; several lines for one path are several ways. `{"path", "headers",
+"body" | "body_base64"}` is a request; every way of its path must accept it with each secret, and refuse it with a changed
+body, with a secret of nobody, and with those in `former`, which are no longer in force. Paths without a secret are passed over. Prints one line of JSON: how often something verified, how often something
+changed was refused, and the former by verifier; exits with 1 at the first that does not.
+
+Verifiers: `standard` (the library standardwebhooks), `svix` (Svix's library), `stripe` (Stripe's library), `outpost`
+(its documented rule).
 """
 
 import base64
+import hashlib
+import hmac
 import json
 import sys
 
+import stripe
+import svix.webhooks
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 
-def verifies(secret, body, headers):
+def standard(secret, body, headers):
     try:
         Webhook(secret).verify(body, headers)
-        return True
     except WebhookVerificationError:
         return False
     except json.JSONDecodeError:
-        return True  # the signature was right; a raw payload need not be JSON
+        pass  # the signature was right; a raw payload need not be JSON
+    return True
+
+
+def with_svix(secret, body, headers):
+    try:
+        svix.webhooks.Webhook(secret).verify(body, headers)
+    except svix.webhooks.WebhookVerificationError:
+        return False
+    except json.JSONDecodeError:
+        pass
+    return True
+
+
+def with_stripe(secret, body, headers):
+    try:
+        return stripe.WebhookSignature.verify_header(body.decode(), headers.get("stripe-signature"), secret, 300)
+    except stripe.SignatureVerificationError:
+        return False
+
+
+def outpost(secret, body, headers):
+    """`v0=` and hexadecimal HMAC-SHA256 of the body; several, separated by commas, while a secret rotates."""
+    version, _, signatures = headers.get("x-outpost-signature", "").partition("=")
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return version == "v0" and any(hmac.compare_digest(expected, one) for one in signatures.split(","))
+
+
+VERIFIERS = {"standard": standard, "svix": with_svix, "stripe": with_stripe, "outpost": outpost}
+# No destination has it: what verifies with it verifies with anything.
+STRANGER = "whsec_" + base64.b64encode(b"nobody has this as a key").decode()
+
+
+def check(name, secret, former, request, body):
+    """What is wrong with one request, if anything is."""
+    verifies = VERIFIERS[name]
+    where = f"{name} at {request['path']}: {json.dumps(request['headers'])}"
+    if not verifies(secret, body, request["headers"]):
+        return f"does not verify with {where}"
+    if verifies(secret, body + b" ", request["headers"]):
+        return f"a changed body verifies with {where}"
+    if any(verifies(other, body, request["headers"]) for other in [STRANGER, *former]):
+        return f"another secret verifies with {where}"
+    return None
 
 
 def main():
-    secrets, verified, refused = {}, 0, 0
+    ways, by_verifier = {}, dict.fromkeys(VERIFIERS, 0)
     for line in sys.stdin:
         item = json.loads(line)
         if "secret" in item:
-            secrets[item["path"]] = item["secret"].split()
+            name, former = item.get("verifier", "standard"), item.get("former", "").split()
+            ways.setdefault(item["path"], []).extend((name, secret, former) for secret in item["secret"].split())
             continue
-        if item["path"] not in secrets:
-            continue
-        body = base64.b64decode(item["body_base64"]) if "body_base64" in item else item["body"].encode()
-        for secret in secrets[item["path"]]:
-            if not verifies(secret, body, item["headers"]):
-                print(f"does not verify: {item['path']} {item['headers'].get('webhook-id')}", file=sys.stderr)
+        body = base64.b64decode(item["body_base64"]) if "body_base64" in item else item.get("body", "").encode()
+        for name, secret, former in ways.get(item["path"], []):
+            wrong = check(name, secret, former, item, body)
+            if wrong:
+                print(wrong, file=sys.stderr)
                 return 1
-            verified += 1
-            if verifies(secret, body + b" ", item["headers"]):
-                print(f"a changed body verifies: {item['path']}", file=sys.stderr)
-                return 1
-            refused += 1
-    print(json.dumps({"verified": verified, "refused": refused}))
+            by_verifier[name] += 1
+    verified = sum(by_verifier.values())
+    print(json.dumps({"verified": verified, "refused": verified, "by_verifier": by_verifier}))
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

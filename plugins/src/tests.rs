@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use wasmparser::{Encoding, Payload, Validator, WasmFeatures};
 
 /// A webhook is a small thing; a connector that grows past this carries something it does not need.
-const MAX_BYTES: usize = 200 * 1024;
+const MAX_BYTES: usize = 320 * 1024;
 
 fn manifest(component: &[u8]) -> Manifest {
     let section = find(component, SECTION).unwrap().expect("a manifest is stamped in");

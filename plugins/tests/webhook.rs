@@ -2,8 +2,12 @@
 
 #[path = "webhook/auth.rs"]
 mod auth;
+#[path = "webhook/batches.rs"]
+mod batches;
 #[path = "webhook/bodies.rs"]
 mod bodies;
+#[path = "webhook/oauth2.rs"]
+mod oauth2;
 #[path = "webhook/outcomes.rs"]
 mod outcomes;
 #[path = "webhook/receiver.rs"]
@@ -12,3 +16,5 @@ mod receiver;
 mod run;
 #[path = "webhook/signatures.rs"]
 mod signatures;
+#[path = "webhook/tls.rs"]
+mod tls;

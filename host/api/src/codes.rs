@@ -75,8 +75,8 @@ codes! {
         "One request carries at most 1,000 events. None of these was accepted."
         "Split the array.";
     BODY_TIMEOUT "body-timeout" 408 "The body did not arrive in time"
-        "The connection was open and the body did not come in whole."
-        "Send the request again.";
+        "The connection was open and the body did not come in whole within 10 seconds. Nothing of it was done."
+        "Send the request again; over a slow line in smaller requests.";
     INVALID_INPUT "invalid-input" 422 "The input is not valid"
         "The body is JSON, and some of its fields are not as they must be. Nothing was changed."
         "`errors` names each field with a JSON Pointer and says what is allowed.";
@@ -90,13 +90,13 @@ codes! {
         "Remove or rename it; `detail` lists the fields there are.";
     REQUIRED "required" 422 "A field is missing"
         "The field must be given."
-        "Add it.";
+        "Add it where `pointer` says; the schema of the operation in `/docs` and `/openapi.json` lists what it takes.";
     WRONG_TYPE "wrong-type" 422 "Wrong type"
-        "The field's JSON type is not the one expected."
-        "`detail` names what was expected.";
+        "The field's JSON type is not the one expected, such as a number in quotes."
+        "`detail` names what was expected; change the value at `pointer`.";
     INVALID_VALUE "invalid-value" 422 "Value not allowed"
         "The field's value is outside of what is allowed."
-        "`detail` gives the bounds or the form.";
+        "`detail` gives the bounds or the form; change the value at `pointer`.";
     INVALID_PATTERN "invalid-pattern" 422 "The pattern is not valid"
         "An event type pattern or the filter cannot be read."
         "Event types are names, `prefix.*` or `*`. The filter is an event pattern; `detail` says what is wrong with it.";
@@ -118,10 +118,10 @@ codes! {
         "Use a public https URL. The operator of the host can allow networks with RAILHEAD_EGRESS_ALLOW.";
     LOCKED_FIELD "locked-field" 422 "The field is locked"
         "The environment fixes this configuration field for every destination of the connector."
-        "Leave the field out.";
+        "Leave the field out. The administrator unlocks it in the environment's `connectors`.";
     NOT_AVAILABLE "not-available" 422 "Not available"
-        "This version of the host does not have the feature that the field asks for."
-        "Leave the field out.";
+        "This version of the host does not have the feature that the field asks for. It is refused rather than ignored."
+        "Leave the field out, or upgrade the host.";
     SCOPE_NOT_HELD "scope-not-held" 422 "A key cannot give what it does not have"
         "A key may make keys with its own scopes only."
         "Ask for fewer scopes, or use a key that has them.";
@@ -180,6 +180,28 @@ codes! {
         "Tell the operator the `request_id`.";
 }
 
+impl Code {
+    /// Whether a program should send the same request again: the question of whoever writes one.
+    #[must_use]
+    pub fn repeating(&self) -> &'static str {
+        match (self.status, self.name) {
+            (503 | 408, _) | (_, "idempotency-in-progress") => {
+                "The same request may succeed later: repeat it, with growing pauses."
+            }
+            (_, "conflict" | "precondition-failed") => {
+                "The same request fails again until you have read the object anew."
+            }
+            (500, _) => {
+                "The same request may succeed later. Repeating is harmless where it carries an event id or an \
+                 Idempotency-Key, and for GET, PUT and DELETE."
+            }
+            (401, _) => "The same request fails again with this key.",
+            (404 | 409, _) => "The same request fails again until something else has changed.",
+            _ => "The same request fails again: do not repeat it unchanged.",
+        }
+    }
+}
+
 /// The code of this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Code> {
@@ -221,5 +243,15 @@ mod tests {
             assert!(code.what.ends_with('.') && code.change.ends_with('.'), "{}", code.name);
             assert_eq!(find(code.name), Some(*code));
         }
+    }
+
+    /// The last table of `host/README.md`.
+    #[test]
+    fn the_operators_table_has_every_code() {
+        let table = include_str!("../../README.md").split("| code | status | title |").nth(1).expect("the table");
+        let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        let expected: Vec<_> =
+            ALL.iter().map(|code| format!("| `{}` | {} | {} |", code.name, code.status, code.title)).collect();
+        assert_eq!(rows, expected);
     }
 }

@@ -158,12 +158,14 @@ pub fn problems() -> String {
 pub fn problem(code: &Code) -> String {
     let body = format!(
         "<h1>{title}</h1><p><code>{name}</code> · status {status}</p><h2>What happened</h2><p>{what}</p>\
-         <h2>What to change</h2><p>{change}</p><p><a href=\"/problems\">All codes</a> · <a href=\"/docs\">The API</a></p>",
+         <h2>What to change</h2><p>{change}</p><h2>Repeating it</h2><p>{repeating}</p>\
+         <p><a href=\"/problems\">All codes</a> · <a href=\"/docs\">The API</a></p>",
         title = escape(code.title),
         name = code.name,
         status = code.status,
         what = escape(code.what),
         change = escape(code.change),
+        repeating = escape(code.repeating()),
     );
     page(code.title, &body)
 }

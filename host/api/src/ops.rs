@@ -4,11 +4,13 @@ pub mod attempts;
 pub mod connectors;
 pub mod deliveries;
 pub mod destinations;
+pub mod environment;
 pub mod environments;
 pub mod event_types;
 pub mod events;
 pub mod host;
 pub mod keys;
+pub mod overview;
 pub mod replays;
 pub mod tenants;
 
@@ -16,6 +18,10 @@ use crate::operation::Operation;
 
 /// All of them, in the order of the documentation.
 pub static ALL: &[&Operation] = &[
+    &overview::OPERATION,
+    &environment::events::OPERATION,
+    &environment::deliveries::OPERATION,
+    &environment::destinations::OPERATION,
     &events::publish::OPERATION,
     &events::list::OPERATION,
     &events::get::OPERATION,

@@ -80,7 +80,12 @@ fn tenant(text: Option<String>, errors: &mut Vec<FieldError>) -> Option<TenantId
         errors.push(FieldError::new("/tenant", &codes::REQUIRED, "Name the tenant here or in `?tenant=`."));
         return None;
     };
-    match text.parse() {
+    match text.parse::<TenantId>() {
+        Ok(tenant) if tenant.is_reserved() => {
+            let detail = "Tenants whose ids begin with `_` get the host's own events only.";
+            errors.push(FieldError::new("/tenant", &codes::INVALID_VALUE, detail));
+            None
+        }
         Ok(tenant) => Some(tenant),
         Err(error) => {
             errors.push(FieldError::new("/tenant", &codes::INVALID_VALUE, format!("{error}.")));

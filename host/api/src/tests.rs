@@ -5,6 +5,7 @@ mod callers;
 mod config;
 mod examples;
 mod history;
+mod overview;
 mod pipeline;
 mod publishing;
 mod world;

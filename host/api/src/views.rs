@@ -23,6 +23,15 @@ pub fn names<'a>(destinations: impl IntoIterator<Item = &'a Destination>) -> Nam
     destinations.into_iter().map(|one| (one.no, one.id.to_string())).collect()
 }
 
+/// A view with one member more.
+#[must_use]
+pub fn with_member(mut view: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = view.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+    view
+}
+
 /// A key, without its secret; `environment` is its environment's name.
 #[must_use]
 pub fn key(key: &Key, environment: Option<&str>) -> Value {

@@ -4,12 +4,13 @@ use crate::connectors::{HandOver, Handed, Settle, Settled};
 use crate::core::{AttemptId, AttemptItem, Input};
 use crate::fleet::Loaded;
 use crate::measures;
-use crate::record::PAYLOAD_GONE;
+use crate::record::{PAYLOAD_GONE, Sealed};
 use crate::running::Shared;
+use crate::transcripts::{Transcripts, carries_others, write_out};
 use bytes::Bytes;
-use railhead_model::attempt::MAX_CAPTURE;
-use railhead_model::{Attempt, BodyPart, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
+use railhead_model::{Attempt, AttemptKey, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
 use railhead_vault::TenantKeys;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -123,8 +124,13 @@ pub(crate) struct Sink {
     id: AttemptId,
     loaded: Loaded,
     keys: Arc<TenantKeys>,
-    /// Payloads that are not the stored ones, by index: a transcript cannot refer to them.
-    reshaped: Vec<Option<Bytes>>,
+    /// By index.
+    uids: Vec<EventUid>,
+    /// Payloads that are not the stored ones: a transcript cannot refer to them.
+    reshaped: HashMap<EventUid, Bytes>,
+    /// The events are one batch for the destination.
+    batched: bool,
+    transcripts: Mutex<Transcripts<Bytes>>,
     /// What was handed over and is not settled yet; `None` when the call is over.
     open: Mutex<Option<Vec<Option<AttemptItem>>>>,
 }
@@ -132,8 +138,19 @@ pub(crate) struct Sink {
 impl Sink {
     fn new(shared: &Arc<Shared>, id: AttemptId, loaded: Loaded, keys: Arc<TenantKeys>, handed: &[Handed]) -> Self {
         let open = handed.iter().map(|one| Some(AttemptItem { key: one.delivery, n: one.attempt })).collect();
-        let reshaped = handed.iter().map(|one| one.reshaped.then(|| one.event.data.clone())).collect();
-        Self { shared: Arc::clone(shared), id, loaded, keys, reshaped, open: Mutex::new(Some(open)) }
+        let reshaped = handed.iter().filter(|one| one.reshaped);
+        let batch = crate::fleet::batch_of(&loaded.destination, &shared.catalog);
+        Self {
+            shared: Arc::clone(shared),
+            id,
+            loaded,
+            keys,
+            uids: handed.iter().map(|one| one.event.uid).collect(),
+            reshaped: reshaped.map(|one| (one.event.uid, one.event.data.clone())).collect(),
+            batched: handed.len() > 1 && batch.is_some_and(|(batch, _)| batch.is_batched()),
+            transcripts: Mutex::new(Transcripts::new(shared.host, id.0)),
+            open: Mutex::new(Some(open)),
+        }
     }
 
     fn close(&self) {
@@ -161,45 +178,45 @@ impl Sink {
             duration_ms: settled.duration_ms,
             outcome: class,
             reason: reason.clone(),
-            connector_version: self.loaded.destination.connector_version.clone(),
+            connector_version: self.connector_version(),
             config_revision: self.loaded.destination.revision,
         };
-        self.shared.remembered.put(item.key, attempt, self.seal(item, &settled.transcript));
+        self.shared.remembered.put(item.key, attempt, self.seal(item, settled.transcript));
         let outcomes = vec![(item.key, settled.outcome)];
         self.shared.input(Input::Settled { attempt: self.id, outcomes });
     }
 
-    fn seal(&self, item: AttemptItem, transcript: &Transcript) -> Option<bytes::Bytes> {
+    /// Of the connector that runs: an upgraded host runs another one than the destination was made with.
+    fn connector_version(&self) -> String {
+        let destination = &self.loaded.destination;
+        let running = self.shared.catalog.get(&destination.spec.connector);
+        running.map_or_else(|| destination.connector_version.clone(), |manifest| manifest.version.clone())
+    }
+
+    fn seal(&self, item: AttemptItem, transcript: Transcript) -> Option<Sealed> {
         if transcript.exchanges.is_empty() || item.n > TRANSCRIPTS {
             return None;
         }
         // A transcript is texts and numbers: it always serializes.
-        let plain = serde_json::to_vec(transcript).ok()?;
-        Some(self.keys.seal_transcript(item.key, item.n, &plain).into())
-    }
-}
-
-/// Puts the payload that was sent where the transcript refers to the stored one, as far as captures go.
-fn write_out(transcript: &mut Transcript, data: &Bytes) {
-    let kept = data.get(..data.len().min(MAX_CAPTURE)).unwrap_or_default();
-    let omitted = (data.len() - kept.len()) as u64;
-    let text = BodyPart::Text(String::from_utf8_lossy(kept).into_owned());
-    for exchange in &mut transcript.exchanges {
-        let parts = std::mem::take(&mut exchange.request.body).into_iter();
-        exchange.request.body = parts
-            .flat_map(|part| match part {
-                BodyPart::EventData if omitted > 0 => vec![text.clone(), BodyPart::Omitted(omitted)],
-                BodyPart::EventData => vec![text.clone()],
-                other => vec![other],
-            })
-            .collect();
+        let seal = |owner: AttemptKey, transcript: &Transcript| {
+            let plain = serde_json::to_vec(transcript).unwrap_or_default();
+            Bytes::from(self.keys.seal_transcript(owner.delivery, owner.n, &plain))
+        };
+        if !self.batched && !carries_others(&transcript) {
+            let own = AttemptKey { delivery: item.key, n: item.n };
+            return Some(Sealed { bytes: seal(own, &transcript), owner: None });
+        }
+        let mut transcripts = self.transcripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (owner, bytes) = transcripts.share(item.key, transcript, seal);
+        Some(Sealed { bytes, owner: Some(owner) })
     }
 }
 
 impl Settle for Sink {
     fn settle(&self, mut settled: Settled) {
-        if let Some(Some(data)) = self.reshaped.get(settled.index) {
-            write_out(&mut settled.transcript, data);
+        if !self.reshaped.is_empty() {
+            let own = self.uids.get(settled.index).copied();
+            write_out(&mut settled.transcript, |uid| self.reshaped.get(&uid.or(own)?));
         }
         // Held over `conclude`, so that nothing is told of after the call is over.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

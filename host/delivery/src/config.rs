@@ -79,6 +79,9 @@ async fn take_in(
         // Somebody else read it later than this.
         Some(known) if known > destination.revision => return Ok(()),
         // A session may have begun with the old one since the change.
+        Some(known) if known < destination.revision && has_lost_a_credential(shared, &destination) => {
+            shared.connectors.revoke(destination.no, destination.revision);
+        }
         Some(known) if known < destination.revision => shared.connectors.retire(destination.no),
         _ => {}
     }
@@ -91,6 +94,13 @@ async fn take_in(
         None => shared.input(config),
     }
     Ok(())
+}
+
+/// True if a field that had a value has none any more: it was withdrawn, not rotated.
+fn has_lost_a_credential(shared: &Shared, destination: &Destination) -> bool {
+    let Some(before) = shared.fleet.get(destination.no) else { return false };
+    let is_set = |field: &str| destination.credentials.iter().any(|credential| credential.field == field);
+    before.destination.credentials.iter().any(|credential| !is_set(&credential.field))
 }
 
 /// Forgets a destination that was deleted, or that another host owns now.

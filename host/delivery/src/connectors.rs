@@ -83,4 +83,11 @@ pub trait Connectors: Send + Sync + 'static {
     /// Ends the sessions of a destination whose configuration or credentials changed, or that was deleted: what runs
     /// finishes its call.
     fn retire(&self, destination: railhead_model::DestinationNo);
+
+    /// Ends the sessions of a destination at once, in the middle of their calls: a credential was withdrawn. `revision` is
+    /// the first one without it.
+    fn revoke(&self, destination: railhead_model::DestinationNo, revision: i64) {
+        let _ = revision;
+        self.retire(destination);
+    }
 }

@@ -207,7 +207,9 @@ async fn open_batch(shared: Arc<Shared>, batch: StableBatch) {
 }
 
 async fn close_batch(shared: Arc<Shared>, destination: DestinationNo, number: u64) {
-    until_done(&shared, || shared.store.close_batch(shared.host, destination, number)).await;
+    if until_done(&shared, || shared.store.close_batch(shared.host, destination, number)).await {
+        shared.input(Input::BatchClosed(destination, number));
+    }
 }
 
 /// Repeats a harmless write until it is done; false if it never can be.

@@ -3,7 +3,7 @@
 use crate::catalog::Catalog;
 use crate::core::Settings;
 use crate::options::Options;
-use railhead_model::{DestinationNo, DestinationState, Ordering, ShardNo, TenantNo};
+use railhead_model::{Batch, DestinationNo, DestinationState, Ordering, ShardNo, TenantNo};
 use railhead_store::directory::{Destination, Tenant};
 use railhead_store::work::Health;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,6 @@ pub(crate) fn settings(destination: &Destination, catalog: &Catalog, options: &O
         }
         (state, _) => state,
     };
-    let bounds = manifest.and_then(|manifest| manifest.batch);
     Settings {
         no: destination.no,
         tenant: destination.tenant,
@@ -122,9 +121,15 @@ pub(crate) fn settings(destination: &Destination, catalog: &Catalog, options: &O
         concurrency: spec.concurrency.max(1),
         hand_over: manifest.map_or(1, |manifest| manifest.hand_over).clamp(1, options.hand_over.max(1)),
         sessions: manifest.map_or(1, |manifest| manifest.max_sessions).max(1),
-        batch: bounds.map(|bounds| (spec.batch.unwrap_or(bounds.default), bounds.stable)),
+        batch: batch_of(destination, catalog),
         ordered: spec.ordering != Ordering::None,
         hold_on_dead: false,
         health: destination.health.clone(),
     }
+}
+
+/// A destination's batch bounds, and whether its batches are stable; `None` where its connector takes none.
+pub(crate) fn batch_of(destination: &Destination, catalog: &Catalog) -> Option<(Batch, bool)> {
+    let bounds = catalog.get(&destination.spec.connector)?.batch?;
+    Some((destination.spec.batch.unwrap_or(bounds.default), bounds.stable))
 }

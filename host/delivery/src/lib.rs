@@ -17,12 +17,14 @@ mod ingest;
 mod jobs;
 mod lease;
 mod measures;
+mod mint;
 mod operator;
 mod payloads;
 mod record;
 mod running;
 #[cfg(test)]
 mod sim;
+mod transcripts;
 
 pub use catalog::Catalog;
 pub use draft::{Draft, Overloaded, Published, Refusal};

@@ -4,7 +4,7 @@ use crate::core::{Input, RecordId, RecordItem};
 use crate::measures;
 use crate::operator::Notice;
 use crate::running::Shared;
-use railhead_model::{Attempt, DeliveryKey, End};
+use railhead_model::{Attempt, AttemptKey, DeliveryKey, End};
 use railhead_store::{Change, RecordAnswer, Recording, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +17,26 @@ pub(crate) const PAYLOAD_GONE: &str = "payload-gone";
 /// Pause before a result of unknown fate is sent again.
 const AGAIN: Duration = Duration::from_millis(250);
 
+/// A sealed transcript.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealed {
+    pub bytes: bytes::Bytes,
+    /// What it is sealed for, where several attempts share it.
+    pub owner: Option<AttemptKey>,
+}
+
+type Made = (Attempt, Option<Sealed>);
+
 /// Attempts that were made and are not recorded yet. A delivery has at most one.
 #[derive(Debug, Default)]
-pub(crate) struct Remembered(Mutex<HashMap<DeliveryKey, (Attempt, Option<bytes::Bytes>)>>);
+pub(crate) struct Remembered(Mutex<HashMap<DeliveryKey, Made>>);
 
 impl Remembered {
-    pub fn put(&self, key: DeliveryKey, attempt: Attempt, transcript: Option<bytes::Bytes>) {
+    pub fn put(&self, key: DeliveryKey, attempt: Attempt, transcript: Option<Sealed>) {
         self.lock().insert(key, (attempt, transcript));
     }
 
-    fn get(&self, key: DeliveryKey, n: u32) -> Option<(Attempt, Option<bytes::Bytes>)> {
+    fn get(&self, key: DeliveryKey, n: u32) -> Option<Made> {
         self.lock().get(&key).filter(|(attempt, _)| attempt.n == n).cloned()
     }
 
@@ -40,7 +50,7 @@ impl Remembered {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DeliveryKey, (Attempt, Option<bytes::Bytes>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<DeliveryKey, Made>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +141,9 @@ fn recording(shared: &Shared, item: RecordItem) -> Recording {
         *end = End::Expired;
         attempt = None; // nothing was tried
     }
-    Recording { key: item.key, tenant: item.tenant, rev: item.rev, change, attempt, transcript }
+    let owner = transcript.as_ref().and_then(|sealed| sealed.owner);
+    let transcript = transcript.map(|sealed| sealed.bytes);
+    Recording { key: item.key, tenant: item.tenant, rev: item.rev, change, attempt, transcript, owner }
 }
 
 /// A batch that fails on its data is halved until the culprit is alone. It is told of as refused: the engine reads its

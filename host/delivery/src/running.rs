@@ -10,6 +10,7 @@ use crate::handle::{Delivery, Parts, Retried};
 use crate::ingest::{AcceptLane, AcceptQueue, Tables};
 use crate::keyring::Keyring;
 use crate::lease::LeaseClock;
+use crate::mint::Mint;
 use crate::operator::Notices;
 use crate::options::Options;
 use crate::payloads::Payloads;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     /// Wakes the stepper of fan-outs.
     pub fanouts: Notify,
     pub host: HostId,
+    mint: Mint,
     /// To the driver. Unbounded, because its senders are bounded: attempts by what may be in flight, accepts by their
     /// queue, the rest by their periods.
     driver: mpsc::UnboundedSender<Message>,
@@ -166,6 +168,7 @@ impl Shared {
             fleet: Fleet::default(),
             remembered: Remembered::default(),
             waiters: Waiters::default(),
+            mint: Mint::default(),
             lease: LeaseClock::default(),
             jobs: Notify::new(),
             fanouts: Notify::new(),
@@ -204,7 +207,7 @@ impl Shared {
     }
 
     pub fn mint(&self) -> EventUid {
-        EventUid::new(self.clock.now(), self.random())
+        self.mint.uid(self.clock.now(), self.random())
     }
 
     /// Whether a publish may come in.
@@ -326,5 +329,6 @@ fn fresh(new: &NewEvent, destination: DestinationNo) -> WorkRow {
         origin: new.origin,
         previous: None,
         job: None,
+        bytes: new.payload_bytes,
     }
 }

@@ -148,4 +148,7 @@ planted! {
     finds_a_lane_that_does_not_wait: LaneIgnored;
     finds_a_forgotten_result: ResultForgotten;
     finds_a_stable_batch_that_changes: BatchShrinks;
+    finds_a_batch_of_too_many_bytes: BytesIgnored;
+    finds_a_stable_batch_that_is_made_smaller_under_its_number: SplitKeepsNumber;
+    finds_a_transcript_of_another_request: TranscriptMisplaced;
 }

@@ -2,6 +2,8 @@
 
 #[path = "delivery/accept.rs"]
 mod accept;
+#[path = "delivery/batches.rs"]
+mod batches;
 #[path = "delivery/connectors.rs"]
 mod connectors;
 #[path = "delivery/jobs.rs"]

@@ -30,6 +30,26 @@ pub struct Transcript {
     pub exchanges: Vec<Exchange>,
 }
 
+impl Transcript {
+    /// As every event of its requests could see it: no event's data stands out as the reader's own.
+    #[must_use]
+    pub fn shared(self, own: crate::ids::EventUid) -> Self {
+        self.renamed(&BodyPart::EventData, &BodyPart::OtherEvent(own))
+    }
+
+    /// As one event's attempt shows it: its own data is [`BodyPart::EventData`].
+    #[must_use]
+    pub fn seen_by(self, own: crate::ids::EventUid) -> Self {
+        self.renamed(&BodyPart::OtherEvent(own), &BodyPart::EventData)
+    }
+
+    fn renamed(mut self, from: &BodyPart, to: &BodyPart) -> Self {
+        let parts = self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.request.body);
+        parts.filter(|part| *part == from).for_each(|part| *part = to.clone());
+        self
+    }
+}
+
 /// One request and what came back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {

@@ -259,11 +259,27 @@ impl FromStr for DeliveryKey {
     }
 }
 
+impl AttemptKey {
+    /// As a row refers to it.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..28].copy_from_slice(&self.delivery.bytes());
+        bytes[28..].copy_from_slice(&self.n.to_be_bytes());
+        bytes
+    }
+
+    /// Reads what [`AttemptKey::bytes`] made; `None` for anything else.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (delivery, n) = bytes.split_at_checked(28)?;
+        Some(Self { delivery: DeliveryKey::from_bytes(delivery)?, n: u32::from_be_bytes(n.try_into().ok()?) })
+    }
+}
+
 impl fmt::Display for AttemptKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.delivery.bytes().to_vec();
-        bytes.extend_from_slice(&self.n.to_be_bytes());
-        write!(f, "att_{}", URL_SAFE_NO_PAD.encode(bytes))
+        write!(f, "att_{}", URL_SAFE_NO_PAD.encode(self.bytes()))
     }
 }
 
@@ -272,11 +288,7 @@ impl FromStr for AttemptKey {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let wrong = || IdError(format!("expected an id that begins with `att_`, got `{}`", shorten(text)));
         let bytes = text.strip_prefix("att_").and_then(|rest| URL_SAFE_NO_PAD.decode(rest).ok()).ok_or_else(wrong)?;
-        let (key, n) = bytes.split_at_checked(28).ok_or_else(wrong)?;
-        Ok(Self {
-            delivery: DeliveryKey::from_bytes(key).ok_or_else(wrong)?,
-            n: u32::from_be_bytes(n.try_into().map_err(|_| wrong())?),
-        })
+        Self::from_bytes(&bytes).ok_or_else(wrong)
     }
 }
 

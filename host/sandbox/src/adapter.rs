@@ -1,6 +1,7 @@
 //! The host's side of contract 0.1.0: what each import does. Thin: it judges, converts and delegates.
 
 mod credentials;
+mod exchange;
 mod host;
 mod http;
 mod streams;
@@ -20,6 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialUse;
 use railhead_model::{Clock, Outcome, Reason};
+use std::collections::HashMap;
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
@@ -63,6 +65,8 @@ pub(crate) struct Guest {
     pub(crate) outside_ms: u32,
     /// Bytes of requests under construction, and of answers.
     pub(crate) held: usize,
+    /// What each composed credential adds to it, by handle.
+    pub(crate) composed: HashMap<u32, usize>,
     /// Lines logged in the call under way.
     pub(crate) log_lines: u32,
 }
@@ -74,13 +78,17 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 impl types::Host for Guest {}
 
+/// Bytes that the host needs for a piece, however short it is.
+pub(crate) const PIECE: usize = 96;
+
 impl Guest {
     /// The secret behind a handle.
     fn secret(&self, handle: &Resource<Credential>) -> wasmtime::Result<Arc<Secret>> {
         Ok(self.table.get(handle)?.0.clone())
     }
 
-    /// Pieces as egress takes them. Secret pieces must be of use `place`.
+    /// Pieces as egress takes them. Secret pieces must be of use `place`, or of use `exchange`: egress sends those to token
+    /// endpoints only.
     fn parts(&self, parts: Vec<wit::Part>) -> wasmtime::Result<Result<Vec<Part>, types::Failure>> {
         let mut out = Vec::with_capacity(parts.len());
         for part in parts {
@@ -96,7 +104,7 @@ impl Guest {
                 },
                 wit::Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
-                    if let Err(failure) = allow_use(&secret, CredentialUse::Place) {
+                    if let Err(failure) = allow_part(&secret) {
                         return Ok(Err(failure));
                     }
                     Part::Secret(secret, encoding.into())
@@ -106,16 +114,18 @@ impl Guest {
         Ok(Ok(out))
     }
 
-    /// Bytes that the host holds once it took these pieces. Event data as it is stays shared.
+    /// Bytes that the host holds once it took these pieces. Event data as it is stays shared. What was composed may live on
+    /// in them alone.
     fn bytes_of(&self, parts: &[wit::Part]) -> usize {
         let bytes = |part: &wit::Part| match part {
             wit::Part::Bytes(bytes) => bytes.len(),
             wit::Part::EventDataBase64(index) => {
                 self.event_data(*index).map_or(0, |data| data.len().div_ceil(3).saturating_mul(4))
             }
-            wit::Part::EventData(_) | wit::Part::Secret(_) => 0,
+            wit::Part::Secret((handle, _)) => self.secret(handle).map_or(0, |secret| secret.bytes().len()),
+            wit::Part::EventData(_) => 0,
         };
-        parts.iter().map(bytes).fold(0, usize::saturating_add)
+        parts.iter().map(bytes).fold(parts.len().saturating_mul(PIECE), usize::saturating_add)
     }
 
     fn event_data(&self, index: u32) -> Option<Bytes> {
@@ -124,7 +134,7 @@ impl Guest {
 
     /// Text of a guest as people may see it: masked, without control characters, bounded.
     fn presentable(&self, text: &str) -> String {
-        presentable(&self.scope.masker.text(text))
+        presentable(&self.scope.masker().text(text))
     }
 
     /// A reason of a guest as the record keeps it.
@@ -171,10 +181,16 @@ fn code(text: &str) -> String {
     text.to_owned()
 }
 
+/// True for what a page or a terminal would act on: control characters, other line breaks, changes of direction.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Without control characters, at most [`Reason::MAX_MESSAGE`] bytes.
 pub(crate) fn presentable(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(Reason::MAX_MESSAGE));
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
+    for c in text.chars().map(|c| if acts(c) { ' ' } else { c }) {
         if out.len() + c.len_utf8() > Reason::MAX_MESSAGE {
             break;
         }
@@ -188,8 +204,20 @@ fn allow_use(secret: &Secret, wanted: CredentialUse) -> Result<(), types::Failur
     if secret.usage() == wanted {
         return Ok(());
     }
+    Err(wrong_use(secret))
+}
+
+/// Fails where a field may not stand in a request: it is neither placed, nor sent to a token endpoint.
+fn allow_part(secret: &Secret) -> Result<(), types::Failure> {
+    if matches!(secret.usage(), CredentialUse::Place | CredentialUse::Exchange) {
+        return Ok(());
+    }
+    Err(wrong_use(secret))
+}
+
+fn wrong_use(secret: &Secret) -> types::Failure {
     let message = format!("The credential field {} may not be used in this way.", secret.field());
-    Err(failure(types::Kind::Denied, "credential-use", message))
+    failure(types::Kind::Denied, "credential-use", message)
 }
 
 fn failure(kind: types::Kind, code: &str, message: impl Into<String>) -> types::Failure {

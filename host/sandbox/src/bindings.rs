@@ -10,6 +10,7 @@ wasmtime::component::bindgen!({
     imports: {
         "railhead:plugin/http.send": async | trappable,
         "railhead:plugin/http.send-all": async | trappable,
+        "railhead:plugin/http.exchange": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -5,6 +5,7 @@ mod ledger;
 use self::ledger::{Entry, Ledger, entry};
 use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Events for one destination, handed over in one call.
@@ -86,6 +87,9 @@ pub(crate) struct Running {
     clock: Arc<dyn Clock>,
     settle: Option<Settle>,
     ledger: Mutex<Ledger>,
+    /// Where it runs, and what it turned out to be.
+    slow: AtomicBool,
+    burnt: AtomicBool,
 }
 
 impl Running {
@@ -100,7 +104,30 @@ impl Running {
             clock,
             settle,
             ledger: Mutex::new(Ledger { entries, ..Ledger::default() }),
+            slow: AtomicBool::new(false),
+            burnt: AtomicBool::new(false),
         })
+    }
+
+    /// Has it go on with the slow ones: its destination's last call was one.
+    pub(crate) fn slow_down(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+    }
+
+    /// It used more CPU time than a quick call does.
+    pub(crate) fn burns(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+        self.burnt.store(true, Ordering::Relaxed);
+    }
+
+    /// True if it is to run with the slow ones.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
+
+    /// True if it used more CPU time than a quick call does.
+    pub(crate) fn has_burnt(&self) -> bool {
+        self.burnt.load(Ordering::Relaxed)
     }
 
     /// Milliseconds until the deadline.

@@ -30,7 +30,7 @@ pub use outgoing::{Algorithm, MAX_BODY, MAX_HEADERS, MAX_QUERY, Outgoing, Part, 
 pub use policy::EgressPolicy;
 pub use resolver::{Names, SystemNames};
 
-use crate::secret::Masker;
+use crate::secret::{Masker, Secret};
 use railhead_model::{Clock, EventUid, Exchange};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub struct SendContext {
     pub origins: Arc<[AllowedOrigin]>,
     /// Of all secrets of the session. Secrets of a request that it does not know are masked too.
     pub masker: Arc<Masker>,
+    /// TLS identities of the session, the one in force of each field first: each serves the origins that its field names.
+    pub identities: Arc<[Arc<Secret>]>,
     /// Until the call's deadline. The exchange ends before it; leave room for the guest's own ending.
     pub left: Duration,
     /// For signatures.

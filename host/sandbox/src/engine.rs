@@ -53,6 +53,14 @@ pub(crate) fn running(instances: u32) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
+/// For tests that look into the memories of guests: `memories` makes them, on demand.
+#[cfg(test)]
+pub(crate) fn watched(memories: Arc<dyn wasmtime::MemoryCreator>) -> wasmtime::Result<Engine> {
+    let mut config = common();
+    config.with_host_memory(memories).memory_init_cow(false).memory_reservation(0).memory_guard_size(0);
+    Engine::new(&config)
+}
+
 fn number(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
 }

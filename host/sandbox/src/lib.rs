@@ -16,6 +16,12 @@ pub mod secret;
 mod session;
 mod sessions;
 mod target;
+mod tokens;
+
+#[cfg(test)]
+extern crate self as railhead_sandbox;
+#[cfg(test)]
+mod watched;
 
 pub use call::{Call, CallEvent, Settle, SettledEvent};
 pub use load::{COMPILE_ARGUMENT, Compiler, Connector, LoadError, compile_child_main};

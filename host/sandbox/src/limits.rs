@@ -32,7 +32,13 @@ pub const MAX_LOG_LINES: u32 = 100;
 /// Epoch ticks: how often a spinning guest is made to yield.
 pub const TICK: Duration = Duration::from_millis(5);
 
+/// CPU time after which a call goes on with the slow ones: what a connector needs that only builds requests is a
+/// twentieth of it.
+pub(crate) const QUICK: Duration = Duration::from_millis(20);
+
 const NS_PER_TICK: u64 = TICK.as_nanos() as u64;
+/// Of one host call that does not say what it worked.
+const MAX_HOST_CALL_NS: u64 = 1_000_000;
 
 /// Why the host stopped a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +94,8 @@ impl ResourceLimiter for Limiter {
     }
 }
 
-/// Measures the time that guest code runs: host calls and yields stop it.
+/// Measures the time that guest code runs, and host calls with it: a guest that calls a cheap one for ever burns as much
+/// as one that loops. Waiting in a host call and yields stop it.
 #[derive(Debug)]
 pub(crate) struct Meter {
     zero: std::time::Instant,
@@ -97,6 +104,8 @@ pub(crate) struct Meter {
     spent_ns: AtomicU64,
     /// When guest code was last entered, in nanoseconds since `zero`.
     entered_ns: AtomicU64,
+    /// When it last called the host, in the same; 0: nothing of the call is charged any more.
+    called_ns: AtomicU64,
 }
 
 impl Meter {
@@ -107,6 +116,7 @@ impl Meter {
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             spent_ns: AtomicU64::new(0),
             entered_ns: AtomicU64::new(0),
+            called_ns: AtomicU64::new(0),
         })
     }
 
@@ -127,12 +137,17 @@ impl Meter {
     pub(crate) fn hook(&self, hook: CallHook) -> Result<(), Stopped> {
         match hook {
             CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                self.returned();
                 if self.spent_ns.load(Ordering::Relaxed) > self.budget_ns {
                     return Err(Stopped::Cpu);
                 }
                 self.start();
             }
-            CallHook::ReturningFromWasm | CallHook::CallingHost => self.stop(),
+            CallHook::ReturningFromWasm => self.stop(),
+            CallHook::CallingHost => {
+                self.stop();
+                self.called_ns.store(self.now_ns(), Ordering::Relaxed);
+            }
         }
         Ok(())
     }
@@ -148,7 +163,27 @@ impl Meter {
 
     /// Adds time that the host worked for the guest.
     pub(crate) fn charge(&self, worked: Duration) {
-        self.spent_ns.fetch_add(u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let worked = u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX);
+        self.spent_ns.fetch_add(worked, Ordering::Relaxed);
+        // Not twice.
+        if self.called_ns.load(Ordering::Relaxed) > 0 {
+            self.called_ns.fetch_add(worked, Ordering::Relaxed);
+        }
+    }
+
+    /// The host call under way waits for something: its time is not the guest's.
+    pub(crate) fn waits(&self) {
+        self.called_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// Charges the host call that ended.
+    fn returned(&self) {
+        let called = self.called_ns.swap(0, Ordering::Relaxed);
+        if called > 0 {
+            // Work that takes longer is charged where it is done; more than that was the machine's: others had the core.
+            let took = self.now_ns().saturating_sub(called).min(MAX_HOST_CALL_NS);
+            self.spent_ns.fetch_add(took, Ordering::Relaxed);
+        }
     }
 
     /// At an epoch tick inside guest code: true if it may go on after a yield.
@@ -198,5 +233,22 @@ mod tests {
         assert_eq!(meter.hook(CallHook::ReturningFromHost), Err(Stopped::Cpu));
         meter.reset();
         assert!(meter.hook(CallHook::CallingWasm).is_ok());
+    }
+
+    #[test]
+    fn a_host_call_counts_unless_it_waits() {
+        let meter = Meter::new(Duration::from_secs(10));
+        let call = |inside: &dyn Fn()| {
+            meter.reset();
+            meter.hook(CallHook::CallingHost).unwrap();
+            meter.reset();
+            inside();
+            std::thread::sleep(Duration::from_millis(1));
+            meter.hook(CallHook::ReturningFromHost).unwrap();
+            meter.spent()
+        };
+        assert_eq!(call(&|| {}), Duration::from_millis(1));
+        assert_eq!(call(&|| meter.waits()), Duration::ZERO);
+        assert_eq!(call(&|| meter.charge(Duration::from_secs(9))), Duration::from_secs(9));
     }
 }

@@ -52,3 +52,20 @@ pub(crate) fn confine(cpu: Duration, memory: u64) -> std::io::Result<()> {
 pub(crate) fn confine(_cpu: Duration, _memory: u64) -> std::io::Result<()> {
     Ok(())
 }
+
+/// Has the system prefer other threads to the calling one. Where it does not, nothing is lost but that.
+#[cfg(target_os = "linux")]
+pub(crate) fn yield_to_others() {
+    if let Err(error) = rustix::process::nice(SLOWER) {
+        tracing::warn!(%error, "slow guests run with the priority of all others");
+    }
+}
+
+/// Every thread is alike here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn yield_to_others() {}
+
+/// How much less: others get some three times as much of a core. Much more, and a machine that is busy with something else
+/// would have slow calls run into their deadline before they used up their CPU time.
+#[cfg(target_os = "linux")]
+const SLOWER: i32 = 5;

@@ -10,10 +10,13 @@ use crate::target::Target;
 use railhead_model::{Clock, Exchange, Reason};
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use wasmtime::Engine;
 
 /// How the sandbox is set up.
 #[derive(Clone)]
@@ -76,7 +79,7 @@ pub struct Sandbox {
     egress: Arc<Egress>,
     clock: Arc<dyn Clock>,
     /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    runtimes: Option<Runtimes>,
     _ticker: Ticker,
 }
 
@@ -86,19 +89,34 @@ impl Sandbox {
     /// # Errors
     /// If the system does not give what it needs.
     pub fn new(config: SandboxConfig, egress: Arc<Egress>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, SandboxError> {
-        let wrong = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
         let places = config.max_instances.max(1);
         // A few more than there are places: an instance that just ended may still be on its way back.
         let engine = engine::running(places.saturating_add(8)).map_err(wrong)?;
+        Self::on(&engine, config, egress, clock)
+    }
+
+    /// The same on an engine that is there.
+    ///
+    /// # Errors
+    /// As [`Sandbox::new`].
+    pub(crate) fn on(
+        engine: &Engine,
+        config: SandboxConfig,
+        egress: Arc<Egress>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, SandboxError> {
+        let places = config.max_instances.max(1);
         let loader =
-            Loader::new(&engine, config.compiler, config.cache_dir.as_deref(), &config.cache_key).map_err(wrong)?;
+            Loader::new(engine, config.compiler, config.cache_dir.as_deref(), &config.cache_key).map_err(wrong)?;
         let cpu = Duration::from_millis(config.cpu_budget_ms.into());
-        let around = Surroundings { egress: egress.clone(), clock: clock.clone(), cpu };
+        let runtimes =
+            Runtimes { quick: guest_runtime(config.threads, false)?, slow: guest_runtime(config.threads, true)? };
+        let slow = runtimes.slow.handle().clone();
+        let around = Surroundings { egress: egress.clone(), clock: clock.clone(), cpu, slow };
         let sessions = Arc::new(Sessions::new(around, places));
-        let runtime = guest_runtime(config.threads)?;
-        runtime.spawn(sweep(Arc::downgrade(&sessions)));
-        let ticker = Ticker::start(&engine)?;
-        Ok(Arc::new(Self { loader, sessions, egress, clock, runtime: Some(runtime), _ticker: ticker }))
+        runtimes.quick.spawn(sweep(Arc::downgrade(&sessions)));
+        let ticker = Ticker::start(engine)?;
+        Ok(Arc::new(Self { loader, sessions, egress, clock, runtimes: Some(runtimes), _ticker: ticker }))
     }
 
     /// Checks a component and makes it ready to run. Nothing of it runs.
@@ -116,16 +134,24 @@ impl Sandbox {
         let running = Running::new(Purpose::Deliver, call, self.clock.clone(), Some(settle));
         let (target, sessions) = (target.into(), self.sessions.clone());
         let unfinished = Unfinished(running.clone());
-        self.run(async move {
+        let revoked = sessions.revoked(target.destination, target.revision);
+        self.run(running.clone(), async move {
             // Settles what is open even if this task is aborted.
             let unfinished = unfinished;
-            match sessions.hold(&target, &running).await {
-                Ok(mut held) => {
-                    let ended = held.session.deliver(&running).await;
-                    running.finish(&ended);
-                    sessions.give_back(held, &ended).await;
+            let delivery = async {
+                match sessions.hold(&target, &running).await {
+                    Ok(mut held) => {
+                        let ended = held.session.deliver(&running).await;
+                        running.finish(&ended);
+                        sessions.give_back(held, &running, &ended);
+                    }
+                    Err(ended) => running.finish(&ended),
                 }
-                Err(ended) => running.finish(&ended),
+            };
+            tokio::select! {
+                biased;
+                () = revoked => running.finish(&Ended::Cut(withdrawn())),
+                () = delivery => {}
             }
             drop(unfinished);
         })
@@ -143,17 +169,25 @@ impl Sandbox {
     ) -> Result<Vec<Result<String, Reason>>, Reason> {
         let running = Running::new(Purpose::Check, call, self.clock.clone(), None);
         let (target, sessions) = (target.into(), self.sessions.clone());
-        let checked = self.run(async move {
-            let mut held = sessions.hold(&target, &running).await.map_err(why)?;
-            match held.session.check(&running).await {
-                Ok(steps) => {
-                    sessions.give_back(held, &Ended::Returned).await;
-                    Ok(steps)
+        let revoked = sessions.revoked(target.destination, target.revision);
+        let checked = self.run(running.clone(), async move {
+            let check = async {
+                let mut held = sessions.hold(&target, &running).await.map_err(why)?;
+                match held.session.check(&running).await {
+                    Ok(steps) => {
+                        sessions.give_back(held, &running, &Ended::Returned);
+                        Ok(steps)
+                    }
+                    Err(ended) => {
+                        sessions.give_back(held, &running, &ended);
+                        Err(why(ended))
+                    }
                 }
-                Err(ended) => {
-                    sessions.give_back(held, &ended).await;
-                    Err(why(ended))
-                }
+            };
+            tokio::select! {
+                biased;
+                () = revoked => Err(withdrawn()),
+                checked = check => checked,
             }
         });
         checked.await.unwrap_or_else(|| Err(host_fault()))
@@ -170,7 +204,7 @@ impl Sandbox {
     ) -> Result<Vec<(Vec<u32>, Exchange)>, Reason> {
         let running = Running::new(Purpose::Preview, call, self.clock.clone(), None);
         let (target, sessions) = (target.into(), self.sessions.clone());
-        let previewed = self.run(async move {
+        let previewed = self.run(running.clone(), async move {
             let mut session = sessions.apart(&target, &running).await.map_err(why)?;
             let ended = session.preview(&running).await;
             let shown = running.take_shown();
@@ -186,11 +220,14 @@ impl Sandbox {
 
     /// Ends the sessions of a destination that changed or is gone: idle ones now, running ones after their call.
     pub fn retire(&self, destination: i64) {
-        if let Some(runtime) = &self.runtime {
-            for session in self.sessions.retire(destination) {
-                runtime.spawn(session.close());
-            }
-        }
+        self.sessions.close_all(self.sessions.retire(destination));
+        self.egress.forget(destination);
+    }
+
+    /// Ends all sessions of a destination at once, in the middle of their calls: a credential was withdrawn. `revision` is
+    /// the first one without it; calls of older ones end, or do not begin.
+    pub fn revoke(&self, destination: i64, revision: i64) {
+        self.sessions.revoke(destination, revision);
         self.egress.forget(destination);
     }
 
@@ -207,16 +244,33 @@ impl Sandbox {
     }
 
     /// Runs on the guests' threads; ends with the caller. `None`: a fault of the host, or it is being dropped.
-    async fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        let mut task = AbortWithCaller(self.runtime.as_ref()?.spawn(task));
-        (&mut task.0).await.ok()
+    ///
+    /// A call begins with the quick ones. Once it turns out to be slow it goes on with its like, where the system gives it
+    /// what the quick ones leave: guests that burn CPU wait for each other, not others for them.
+    async fn run<T: Send + 'static>(
+        &self,
+        running: Arc<Running>,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let runtimes = self.runtimes.as_ref()?;
+        let quick = WhileQuick { running, task: Some(Box::pin(task)) };
+        let mut quick = AbortWithCaller(runtimes.quick.spawn(quick));
+        match (&mut quick.0).await.ok()? {
+            Ok(done) => Some(done),
+            Err(rest) => {
+                let mut slow = AbortWithCaller(runtimes.slow.spawn(rest));
+                (&mut slow.0).await.ok()
+            }
+        }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background(); // a plain drop would block, which async code must not
+        if let Some(Runtimes { quick, slow }) = self.runtimes.take() {
+            // a plain drop would block, which async code must not
+            quick.shutdown_background();
+            slow.shutdown_background();
         }
     }
 }
@@ -227,6 +281,10 @@ impl fmt::Debug for Sandbox {
     }
 }
 
+fn wrong(error: wasmtime::Error) -> SandboxError {
+    SandboxError::Engine(format!("{error:#}"))
+}
+
 struct AbortWithCaller<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortWithCaller<T> {
@@ -235,13 +293,43 @@ impl<T> Drop for AbortWithCaller<T> {
     }
 }
 
+/// Threads of guests: two sets, of which the system prefers the first.
+struct Runtimes {
+    quick: Runtime,
+    slow: Runtime,
+}
+
 /// Guests that spin must not keep I/O waiting: every poll looks for it.
-fn guest_runtime(threads: usize) -> std::io::Result<Runtime> {
+fn guest_runtime(threads: usize, slow: bool) -> std::io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if threads > 0 {
         builder.worker_threads(threads);
     }
-    builder.thread_name("railhead-guest").event_interval(1).enable_all().build()
+    if slow {
+        builder.on_thread_start(crate::platform::yield_to_others);
+    }
+    builder.thread_name(if slow { "railhead-slow" } else { "railhead-guest" }).event_interval(1).enable_all().build()
+}
+
+/// A call as long as it is quick; then what is left of it.
+struct WhileQuick<F> {
+    running: Arc<Running>,
+    task: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for WhileQuick<F> {
+    type Output = Result<F::Output, Pin<Box<F>>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(task) = &mut self.task else { return Poll::Pending };
+        if let Poll::Ready(done) = task.as_mut().poll(context) {
+            return Poll::Ready(Ok(done));
+        }
+        match self.running.is_slow().then(|| self.task.take()).flatten() {
+            Some(rest) => Poll::Ready(Err(rest)),
+            None => Poll::Pending,
+        }
+    }
 }
 
 async fn sweep(sessions: std::sync::Weak<Sessions>) {
@@ -250,7 +338,7 @@ async fn sweep(sessions: std::sync::Weak<Sessions>) {
     loop {
         second.tick().await;
         let Some(sessions) = sessions.upgrade() else { return };
-        sessions.sweep().await;
+        sessions.sweep();
     }
 }
 
@@ -261,6 +349,10 @@ fn why(ended: Ended) -> Reason {
         Ended::Failed(reason) | Ended::Broken(reason) | Ended::Cut(reason) => reason,
         Ended::NotRun(outcome) => outcome.reason().clone(),
     }
+}
+
+fn withdrawn() -> Reason {
+    Reason::new("credential-revoked", "A credential of this destination was withdrawn while the call was under way.")
 }
 
 fn host_fault() -> Reason {

@@ -1,15 +1,18 @@
 //! Secrets of one session: parsed, held apart from guests, never printed.
 
 mod encoding;
+mod identity;
 mod masker;
 mod parse;
 
 pub use encoding::{Encoding, encode};
+pub use identity::Identity;
 pub(crate) use masker::always_masked;
 pub use masker::{MASK, Masker};
 pub use parse::{MAX_SECRET, SecretError};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use railhead_model::Timestamp;
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +28,8 @@ pub struct Secret {
     usage: CredentialUse,
     origins: Vec<String>,
     value: Value,
+    /// Of kind `bytes`: how it was written, and its characters.
+    written: Option<(&'static str, Zeroizing<Vec<u8>>)>,
 }
 
 /// What a kind holds.
@@ -34,6 +39,7 @@ enum Value {
     Url(Zeroizing<String>, url::Origin, Vec<Zeroizing<String>>),
     Headers(BTreeMap<String, Zeroizing<String>>),
     Ed25519(Zeroizing<Vec<u8>>, Box<Ed25519KeyPair>),
+    Identity(Box<Identity>),
     Document {
         whole: Zeroizing<Vec<u8>>,
         hidden: Vec<Zeroizing<String>>,
@@ -54,8 +60,11 @@ impl Secret {
         given: &[u8],
     ) -> Result<Arc<Self>, SecretError> {
         let value = parse::value(kind, given)?;
-        let secret = Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value };
-        if usage == CredentialUse::Place && secret.values().iter().any(|value| value.len() < masker::SHORTEST) {
+        let text = std::str::from_utf8(given).ok().filter(|_| kind == CredentialKind::Bytes);
+        let written = text.map(parse::written).map(|(form, text)| (form, Zeroizing::new(text.as_bytes().to_vec())));
+        let secret = Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value, written };
+        let is_sent = matches!(usage, CredentialUse::Place | CredentialUse::Exchange);
+        if is_sent && secret.values().iter().any(|value| value.len() < masker::SHORTEST) {
             return Err(parse::too_short());
         }
         Ok(Arc::new(secret))
@@ -71,6 +80,7 @@ impl Secret {
             usage,
             origins: origins.to_vec(),
             value: Value::Bytes(Zeroizing::new(bytes)),
+            written: None,
         })
     }
 
@@ -104,14 +114,21 @@ impl Secret {
         self.origins.is_empty() || self.origins.iter().any(|name| name == origin)
     }
 
-    /// The bytes as parsed: what is placed or signed with. Empty for a headers map (see [`Secret::header`]).
+    /// The bytes as parsed: what is placed or signed with. Empty for a headers map (see [`Secret::header`])
+    /// and a TLS identity.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.value {
             Value::Bytes(bytes) | Value::Ed25519(bytes, _) | Value::Document { whole: bytes, .. } => bytes,
             Value::Url(url, ..) => url.as_bytes(),
-            Value::Headers(_) => &[],
+            Value::Headers(_) | Value::Identity(_) => &[],
         }
+    }
+
+    /// The characters of kind `bytes` as both sides wrote them down; else the same as [`Secret::bytes`].
+    #[must_use]
+    pub fn characters(&self) -> &[u8] {
+        self.written.as_ref().map_or_else(|| self.bytes(), |(_, characters)| characters)
     }
 
     /// The value for one header of a headers map; `name` in any case.
@@ -130,14 +147,38 @@ impl Secret {
         }
     }
 
+    /// The client certificate and private authorities of a TLS identity.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match &self.value {
+            Value::Identity(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// Judges what time makes of it: a client certificate that expired is of no use.
+    ///
+    /// # Errors
+    /// `secret-expired`.
+    pub fn check_at(&self, now: Timestamp) -> Result<(), SecretError> {
+        match self.identity().and_then(Identity::ends).filter(|ends| *ends <= now) {
+            Some(ends) => Err(SecretError::new("secret-expired", format!("The client certificate expired at {ends}."))),
+            None => Ok(()),
+        }
+    }
+
     /// A public attribute: `origin` (a URL's), `names` (a headers map's, one a line), `public-key` (an Ed25519 key's,
-    /// 32 bytes in base64), `access-key-id`, `client-email`, `private-key-id`, `project-id` (of cloud keys).
+    /// 32 bytes in base64), `form` (how bytes were written: `base64`, `hex`, `utf8`), `subject`,
+    /// `not-after`, `spki-sha256`, `authorities` (of a TLS identity), `access-key-id`, `client-email`,
+    /// `private-key-id`, `project-id` (of cloud keys).
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<String> {
         match (&self.value, name) {
             (Value::Url(_, origin, _), "origin") => Some(origin.ascii_serialization()),
             (Value::Headers(map), "names") => Some(map.keys().map(String::as_str).collect::<Vec<_>>().join("\n")),
             (Value::Document { attributes, .. }, _) => attributes.get(name).cloned(),
+            (Value::Bytes(_), "form") => self.written.as_ref().map(|(form, _)| (*form).to_owned()),
+            (Value::Identity(identity), _) => identity.attribute(name),
             (Value::Ed25519(_, pair), "public-key") => Some(encoding::base64_of(pair.public_key().as_ref())),
             _ => None,
         }
@@ -153,7 +194,11 @@ impl Secret {
             Value::Document { whole, hidden, .. } => {
                 std::iter::once(whole.as_slice()).chain(hidden.iter().map(|text| text.as_bytes())).collect()
             }
-            Value::Bytes(bytes) | Value::Ed25519(bytes, _) => vec![bytes],
+            Value::Identity(identity) => identity.hidden().collect(),
+            Value::Bytes(bytes) | Value::Ed25519(bytes, _) => {
+                let written = self.written.iter().map(|(_, characters)| characters.as_slice());
+                std::iter::once(bytes.as_slice()).chain(written).collect()
+            }
         }
     }
 }

@@ -9,8 +9,10 @@ use crate::egress::Egress;
 use crate::limits::{self, Limiter, Meter, Stopped};
 use crate::target::Scope;
 use railhead_model::{Clock, Outcome, Reason};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
 use wasmtime::component::{Resource, ResourceAny, ResourceTable};
@@ -30,6 +32,8 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Arc<dyn Clock>,
     /// Guest time of one call.
     pub(crate) cpu: Duration,
+    /// Where slow calls run, and all that is not a call.
+    pub(crate) slow: Handle,
 }
 
 /// Room in the pool: the host's and the tenant's share. Held as long as the session lives.
@@ -198,6 +202,7 @@ pub(crate) fn store(
         running: None,
         outside_ms: u32::try_from(ASIDE.as_millis()).unwrap_or(u32::MAX),
         held: 0,
+        composed: HashMap::new(),
         log_lines: 0,
     };
     let mut store = Store::new(scope.connector.ready.engine(), guest);
@@ -209,6 +214,11 @@ pub(crate) fn store(
         let meter = context.data().meter.clone();
         if !meter.tick() {
             return Err(wasmtime::Error::new(Stopped::Cpu));
+        }
+        if meter.spent() > limits::QUICK
+            && let Some(running) = &context.data().running
+        {
+            running.burns();
         }
         // The meter stands still while others have their turn.
         let turn = async move {

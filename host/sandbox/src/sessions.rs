@@ -4,15 +4,18 @@ use crate::adapter::Cache;
 use crate::call::{Ended, Running};
 use crate::session::{Place, Session, Surroundings};
 use crate::target::{Edition, Scope, Target};
+use crate::tokens::Tokens;
 use railhead_model::{Outcome, Reason};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// A session that nobody uses goes after so long.
 const IDLE_MS: u64 = 30_000;
+/// A revocation is remembered for so long: no call that was on its way takes longer to begin.
+const FLOOR_MS: u64 = 3_600_000;
 /// A tenant holds at most one in so many places of the pool.
 const TENANT_SHARE: u32 = 10;
 
@@ -20,11 +23,21 @@ const TENANT_SHARE: u32 = 10;
 pub(crate) struct Sessions {
     around: Surroundings,
     slots: Mutex<HashMap<i64, Arc<Slot>>>,
+    floors: Mutex<HashMap<i64, Floor>>,
+    /// Kept for longer than slots: a token outlives the sessions that use it.
+    tokens: Mutex<HashMap<i64, (Edition, Arc<Tokens>)>>,
     places: usize,
     instances: Arc<Semaphore>,
     tenants: Mutex<HashMap<i64, Arc<Semaphore>>>,
     per_tenant: usize,
     opened: AtomicU64,
+}
+
+/// Which revisions of a destination still have their credentials.
+struct Floor {
+    /// Sessions of revisions below it end at once.
+    lowest: watch::Sender<i64>,
+    until_ms: u64,
 }
 
 /// One edition of a destination.
@@ -37,6 +50,9 @@ pub(crate) struct Slot {
     max: u32,
     /// Its last call ran into the deadline: one session at a time until a call succeeds.
     suspect: AtomicBool,
+    /// Its last call trapped, was stopped, or used more CPU time than a quick one does: the next one runs with the slow
+    /// ones from the start.
+    burns: AtomicBool,
     used_ms: AtomicU64,
     idle: Mutex<Idle>,
 }
@@ -63,6 +79,8 @@ impl Sessions {
         Self {
             around,
             slots: Mutex::default(),
+            floors: Mutex::default(),
+            tokens: Mutex::default(),
             places,
             instances,
             tenants: Mutex::default(),
@@ -82,13 +100,19 @@ impl Sessions {
         let wait = Duration::from_millis(u64::from(running.left_ms()) / 2);
         let turn = tokio::time::timeout(wait, slot.turns.clone().acquire_many_owned(turns));
         let Ok(Ok(turn)) = turn.await else { return Err(busy()) };
+        // Not before: one slow call must not make all slow that waited for it.
+        if slot.burns.load(Ordering::Relaxed) {
+            running.slow_down();
+            tokio::task::yield_now().await; // it goes on there
+        }
         slot.used_ms.store(self.now(), Ordering::Relaxed);
         let idle = slot.idle().sessions.pop();
         let session = match idle {
             Some(session) => session,
             None => {
                 let place = self.place(slot.scope.tenant, running).await?;
-                let session = Session::open(&self.around, &slot.scope, &slot.cache, place, running).await?;
+                let session = Session::open(&self.around, &slot.scope, &slot.cache, place, running).await;
+                let session = session.inspect_err(|_| slot.burns.store(true, Ordering::Relaxed))?;
                 self.opened.fetch_add(1, Ordering::Relaxed);
                 session
             }
@@ -107,15 +131,14 @@ impl Sessions {
     }
 
     /// Takes a session back after a call that ended like this.
-    pub(crate) async fn give_back(&self, held: Held, ended: &Ended) {
+    pub(crate) fn give_back(&self, held: Held, running: &Running, ended: &Ended) {
         let Held { session, slot, _turn } = held;
+        slot.burns.store(running.has_burnt() || matches!(ended, Ended::Broken(_)), Ordering::Relaxed);
         match ended {
             Ended::Returned => {
                 slot.suspect.store(false, Ordering::Relaxed);
                 slot.used_ms.store(self.now(), Ordering::Relaxed);
-                if let Some(session) = slot.put(session) {
-                    session.close().await;
-                }
+                self.close_all(slot.put(session));
             }
             Ended::Broken(reason) => {
                 if reason.code == "deadline" {
@@ -124,7 +147,7 @@ impl Sessions {
                 // Nothing of it can be trusted to run again.
                 drop(session);
             }
-            Ended::Failed(_) | Ended::NotRun(_) | Ended::Cut(_) => session.close().await,
+            Ended::Failed(_) | Ended::NotRun(_) | Ended::Cut(_) => self.close_all([session]),
         }
     }
 
@@ -140,34 +163,72 @@ impl Sessions {
 
     /// Forgets a destination; what runs ends its call and does not come back. The sessions are for the caller to close.
     pub(crate) fn retire(&self, destination: i64) -> Vec<Session> {
+        if let Some((_, tokens)) = self.tokens().remove(&destination) {
+            tokens.clear();
+        }
         let slot = self.slots().remove(&destination);
         slot.map(|slot| slot.retire()).unwrap_or_default()
     }
 
+    /// Ends what uses a revision before this one, in the middle of its calls: see [`Sessions::revoked`].
+    pub(crate) fn revoke(&self, destination: i64, revision: i64) {
+        drop(self.retire(destination)); // no time for goodbyes
+        let until_ms = self.now().saturating_add(FLOOR_MS);
+        let mut floors = self.floors();
+        let floor = floors.entry(destination).or_insert_with(Floor::none);
+        floor.lowest.send_modify(|lowest| *lowest = (*lowest).max(revision));
+        floor.until_ms = until_ms;
+    }
+
+    /// Ends when a credential of this revision was withdrawn.
+    pub(crate) fn revoked(&self, destination: i64, revision: i64) -> impl Future<Output = ()> + Send + use<> {
+        let mut lowest = self.floors().entry(destination).or_insert_with(Floor::none).lowest.subscribe();
+        async move {
+            if lowest.wait_for(|lowest| *lowest > revision).await.is_err() {
+                std::future::pending().await // nobody is left who could revoke
+            }
+        }
+    }
+
     /// Ends what was idle for too long, and lets the others send their heartbeats. Called every second or so.
-    pub(crate) async fn sweep(&self) {
+    /// A session that takes its time does so beside the others.
+    pub(crate) fn sweep(&self) {
         let now = self.now();
         let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
         for slot in slots {
-            for session in slot.expired(now) {
-                session.close().await;
-            }
-            self.heartbeats(&slot, now).await;
+            self.close_all(slot.expired(now));
+            self.heartbeats(&slot, now);
         }
         self.slots().retain(|_, slot| !slot.is_unused(now));
+        self.tokens().retain(|_, (_, tokens)| {
+            let unused = Arc::strong_count(tokens) == 1;
+            if unused {
+                tokens.rest();
+            }
+            !unused || tokens.are_live(now)
+        });
+        self.floors().retain(|_, floor| floor.lowest.receiver_count() > 0 || now < floor.until_ms);
         let all = self.per_tenant;
         self.tenants().retain(|_, share| share.available_permits() < all || Arc::strong_count(share) > 1);
     }
 
-    async fn heartbeats(&self, slot: &Arc<Slot>, now: u64) {
-        while let Ok(_turn) = slot.turns.clone().try_acquire_owned() {
+    fn heartbeats(&self, slot: &Arc<Slot>, now: u64) {
+        while let Ok(turn) = slot.turns.clone().try_acquire_owned() {
             let Some(mut session) = slot.wants_idle(now) else { return };
-            // One that fails here is dropped: there is nothing left to close.
-            if session.idle(self.around.clock.as_ref()).await
-                && let Some(session) = slot.put(session)
-            {
-                session.close().await;
-            }
+            let (clock, slot) = (self.around.clock.clone(), slot.clone());
+            let revoked = self.revoked(slot.scope.destination, slot.edition.revision);
+            self.around.slow.spawn(async move {
+                // One that fails here is dropped: there is nothing left to close.
+                let lives = tokio::select! {
+                    biased;
+                    () = revoked => false,
+                    lives = session.idle(clock.as_ref()) => lives,
+                };
+                if lives && let Some(session) = slot.put(session) {
+                    session.close().await;
+                }
+                drop(turn);
+            });
         }
     }
 
@@ -178,8 +239,9 @@ impl Sessions {
         {
             return Ok(slot.clone());
         }
-        let scope = Arc::new(Scope::of(target).map_err(misconfigured)?);
-        let slot = Arc::new(Slot::new(Edition::of(target), scope, self.now()));
+        let mut scope = Scope::of(target).map_err(misconfigured)?;
+        scope.tokens = self.tokens_of(target);
+        let slot = Arc::new(Slot::new(Edition::of(target), Arc::new(scope), self.now()));
         if known.is_some_and(|known| known.edition.revision > target.revision) {
             // A call that was on its way when its destination changed: it must not bring the old edition back.
             slot.retire();
@@ -187,9 +249,23 @@ impl Sessions {
         }
         let old = self.slots().insert(target.destination, slot.clone());
         if let Some(old) = old {
-            close_all(old.retire());
+            self.close_all(old.retire());
         }
         Ok(slot)
+    }
+
+    /// The tokens of this edition: those kept, or none yet. Those of an edition before it are dropped at once.
+    fn tokens_of(&self, target: &Target) -> Arc<Tokens> {
+        let mut all = self.tokens();
+        match all.get(&target.destination) {
+            Some((edition, tokens)) if edition.is_of(target) => return tokens.clone(),
+            Some((edition, _)) if edition.revision > target.revision => return Arc::default(),
+            Some((_, tokens)) => tokens.clear(),
+            None => {}
+        }
+        let tokens = Arc::<Tokens>::default();
+        all.insert(target.destination, (Edition::of(target), tokens.clone()));
+        tokens
     }
 
     /// Room for one more session of a tenant. Where there is none, the session that was idle longest makes it.
@@ -213,17 +289,32 @@ impl Sessions {
         }
     }
 
+    /// Closes sessions beside whatever runs now.
+    pub(crate) fn close_all(&self, sessions: impl IntoIterator<Item = Session>) {
+        for session in sessions {
+            self.around.slow.spawn(session.close());
+        }
+    }
+
     fn make_room(&self, tenant: Option<i64>) {
         let slots: Vec<Arc<Slot>> = self.slots().values().cloned().collect();
         let of_tenant = slots.iter().filter(|slot| tenant.is_none_or(|tenant| slot.scope.tenant == tenant));
         let oldest = of_tenant.filter_map(|slot| Some((slot.oldest_ms()?, slot))).min_by_key(|(used_ms, _)| *used_ms);
         if let Some((_, slot)) = oldest {
-            close_all(slot.take_oldest());
+            self.close_all(slot.take_oldest());
         }
     }
 
     fn now(&self) -> u64 {
         self.around.clock.monotonic_ms()
+    }
+
+    fn floors(&self) -> MutexGuard<'_, HashMap<i64, Floor>> {
+        self.floors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, HashMap<i64, (Edition, Arc<Tokens>)>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<i64, Arc<Slot>>> {
@@ -232,6 +323,12 @@ impl Sessions {
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<i64, Arc<Semaphore>>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Floor {
+    fn none() -> Self {
+        Self { lowest: watch::Sender::new(i64::MIN), until_ms: 0 }
     }
 }
 
@@ -245,6 +342,7 @@ impl Slot {
             turns: Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(1))),
             max,
             suspect: AtomicBool::new(false),
+            burns: AtomicBool::new(false),
             used_ms: AtomicU64::new(now),
             idle: Mutex::default(),
         }
@@ -296,13 +394,6 @@ impl Slot {
     }
 }
 
-/// Closes sessions beside whatever runs now.
-fn close_all(sessions: Vec<Session>) {
-    for session in sessions {
-        tokio::spawn(session.close());
-    }
-}
-
 fn busy() -> Ended {
     let message = "The host had no session free for this destination in time.";
     Ended::NotRun(Outcome::Untried(Reason::new("sandbox-busy", message)))
@@ -311,3 +402,6 @@ fn busy() -> Ended {
 fn misconfigured(reason: Reason) -> Ended {
     Ended::NotRun(Outcome::Misconfigured(reason))
 }
+
+#[cfg(test)]
+mod tests;

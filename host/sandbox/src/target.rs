@@ -3,6 +3,7 @@
 use crate::egress::AllowedOrigin;
 use crate::load::Connector;
 use crate::secret::{Masker, Secret};
+use crate::tokens::Tokens;
 use railhead_model::Reason;
 use railhead_model::manifest::{CredentialKind, CredentialUse, Manifest, Place};
 use std::collections::BTreeMap;
@@ -85,7 +86,12 @@ pub(crate) struct Scope {
     pub(crate) origins: Arc<[AllowedOrigin]>,
     /// By field, newest first.
     pub(crate) secrets: BTreeMap<String, Vec<Arc<Secret>>>,
-    pub(crate) masker: Arc<Masker>,
+    /// TLS identities, the version in force of each field.
+    pub(crate) identities: Arc<[Arc<Secret>]>,
+    /// What token endpoints gave to this edition.
+    pub(crate) tokens: Arc<Tokens>,
+    /// Of `secrets`, without tokens.
+    masker: Arc<Masker>,
 }
 
 impl Scope {
@@ -104,9 +110,16 @@ impl Scope {
             connector: target.connector.clone(),
             config: target.config.to_string(),
             origins: origins.into(),
+            identities: secrets.values().filter_map(|versions| identity(versions.first()?)).collect(),
+            tokens: Arc::default(),
             masker: Masker::new(secrets.values().flatten().cloned()),
             secrets,
         })
+    }
+
+    /// Of all that must not come back to a guest or into a record by now.
+    pub(crate) fn masker(&self) -> Arc<Masker> {
+        self.tokens.masker(&self.masker)
     }
 }
 
@@ -129,6 +142,10 @@ fn secrets(manifest: &Manifest, values: &[CredentialValue]) -> Result<BTreeMap<S
         secrets.insert(field.name.clone(), versions);
     }
     Ok(secrets)
+}
+
+fn identity(secret: &Arc<Secret>) -> Option<Arc<Secret>> {
+    secret.identity().map(|_| secret.clone())
 }
 
 fn origins(

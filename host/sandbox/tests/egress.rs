@@ -6,6 +6,10 @@ mod addresses;
 mod answers;
 #[path = "egress/denials.rs"]
 mod denials;
+#[path = "egress/header_maps.rs"]
+mod header_maps;
+#[path = "egress/identity.rs"]
+mod identity;
 #[path = "egress/requests.rs"]
 mod requests;
 #[path = "egress/secrets.rs"]

@@ -9,11 +9,12 @@ use crate::stores;
 use railhead_api::{ApiState, SettingsKey};
 use railhead_delivery::{Catalog, Running};
 use railhead_model::{Clock, SystemClock};
+use railhead_portal::Portal;
 use railhead_sandbox::egress::{Egress, EgressPolicy};
 use railhead_sandbox::secret::Secret;
 use railhead_sandbox::{Compiler, Connector, Sandbox, SandboxConfig};
 use railhead_store::Store;
-use railhead_vault::{SystemRandom, Vault};
+use railhead_vault::{Sealer, SystemRandom, Vault};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     running: Running,
     serving: Serving,
+    opened: stores::Opened,
     first_keys: Vec<Shown>,
 }
 
@@ -51,7 +53,8 @@ impl App {
         if migrate && !config.is_embedded() {
             stores::migrate(config).await?;
         }
-        let store = stores::open(config).await?;
+        let opened = stores::open(config).await?;
+        let store = Arc::clone(&opened.store);
         let vault =
             master_key::open_vault(keys, store.as_ref()).await.map_err(|error| StartError(error.to_string()))?;
         let listeners = Listeners::bind(config).await?;
@@ -78,9 +81,10 @@ impl App {
         };
         let running =
             railhead_delivery::start(parts).await.map_err(|error| StartError::at("delivery cannot start", error))?;
+        let sealer = vault.sealer(railhead_portal::SESSION_PURPOSE);
         let api = api_state(config, store, vault, &running, &catalog, &clock, url_check).await?;
-        let serving = listeners.serve(railhead_api::router(api));
-        Ok(Self { clock, running, serving, first_keys })
+        let serving = listeners.serve(routes(config, api, sealer, &clock));
+        Ok(Self { clock, running, serving, opened, first_keys })
     }
 
     /// Where the API listens.
@@ -112,12 +116,14 @@ impl App {
         self.running.fenced().await;
     }
 
-    /// Not ready, finish accepts, stop starting, wait for what runs, record, release; then the listeners close.
+    /// Not ready, finish accepts, stop starting, wait for what runs, record, release; then the listeners close, and the
+    /// store.
     pub async fn shutdown(mut self) {
         // The API goes on answering meanwhile: `/readyz` and publishes with 503, so that a load balancer learns of it.
         self.running.shutdown().await;
         self.serving.stop_accepting().await;
         self.serving.end();
+        self.opened.close().await;
     }
 }
 
@@ -175,10 +181,22 @@ async fn load_connectors(sandbox: &Sandbox) -> Result<BTreeMap<String, Arc<Conne
 }
 
 /// The sandbox's own reading of a credential: what it would refuse at the first event is refused when it is written.
-fn check_credential(field: &railhead_model::manifest::CredentialField, text: &str) -> Result<(), String> {
+fn check_credential(
+    field: &railhead_model::manifest::CredentialField,
+    text: &str,
+    now: railhead_model::Timestamp,
+) -> Result<(), String> {
     Secret::parse(&field.name, field.kind, field.usage, &field.origins, text.as_bytes())
-        .map(drop)
+        .and_then(|secret| secret.check_at(now))
         .map_err(|error| error.message)
+}
+
+/// The API, and the pages that ask it inside the process.
+fn routes(config: &Config, api: ApiState, sealer: Sealer, clock: &Arc<dyn Clock>) -> axum::Router {
+    let api = railhead_api::router(api);
+    let https_only = !config.listen.ip().is_loopback();
+    let portal = Portal { api: api.clone(), sealer, clock: Arc::clone(clock), https_only };
+    api.merge(railhead_portal::router(portal))
 }
 
 async fn api_state(
@@ -203,7 +221,10 @@ async fn api_state(
     let options = railhead_api::Options {
         keys: admin.chain(live).collect(),
         url_check,
-        credential_check: Arc::new(check_credential),
+        credential_check: {
+            let clock = Arc::clone(clock);
+            Arc::new(move |field, text| check_credential(field, text, clock.now()))
+        },
         ..Default::default()
     };
     let (delivery, clock) = (running.delivery.clone(), Arc::clone(clock));

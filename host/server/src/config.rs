@@ -332,4 +332,37 @@ mod tests {
         let error = Config::load(Some(file.path()), |_| None).err().expect("unknown").to_string();
         assert!(error.contains("listne"), "{error}");
     }
+
+    /// The table of `host/README.md` has every setting, no other one, and the defaults.
+    #[test]
+    fn the_operators_table_is_this_file() {
+        let config = load(&[]).expect("defaults");
+        let mut raw = Raw::default();
+        let texts = raw.texts().map(|(name, _)| name);
+        let mut names: Vec<_> = texts.into_iter().chain(raw.paths().map(|(name, _)| name)).collect();
+        names.sort_unstable();
+        let defaults = [
+            ("data", config.data.display().to_string()),
+            ("database_url", config.database_url),
+            ("listen", config.listen.to_string()),
+            ("metrics_listen", config.metrics_listen.to_string()),
+            ("master_key_file", "./railhead-data/master.key".to_owned()),
+            ("egress_plaintext", config.egress_plaintext.to_string()),
+            ("log", config.log),
+            ("log_format", format!("{:?}", config.log_format).to_lowercase()),
+            ("retention_days", config.retention_days.to_string()),
+        ];
+        let table = include_str!("../../README.md").split("| file | environment |").nth(1).expect("the table");
+        let mut listed = Vec::new();
+        for row in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+            let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            assert_eq!(cells[2], format!("RAILHEAD_{}", cells[1].to_uppercase()));
+            let default = defaults.iter().find(|(name, _)| *name == cells[1]).map_or("none", |(_, default)| default);
+            let told = cells[3].replace("<data>", "./railhead-data");
+            assert_eq!(told.split('`').next(), Some(default), "{}", cells[1]);
+            listed.push(cells[1]);
+        }
+        listed.sort_unstable();
+        assert_eq!(listed, names);
+    }
 }

@@ -15,7 +15,15 @@ pub struct SandboxedConnectors {
     loaded: BTreeMap<String, Arc<Connector>>,
     vault: Arc<Vault>,
     clock: Arc<dyn railhead_model::Clock>,
-    targets: Mutex<BTreeMap<DestinationNo, (i64, Arc<Target>)>>,
+    targets: Mutex<BTreeMap<DestinationNo, Opened>>,
+}
+
+/// A destination with its credentials opened.
+struct Opened {
+    revision: i64,
+    /// When the first of its credential versions ends.
+    until: Option<Timestamp>,
+    target: Arc<Target>,
 }
 
 /// Destinations whose opened credentials are kept ready. Beyond it they are opened anew at each call.
@@ -33,33 +41,33 @@ impl SandboxedConnectors {
         Self { sandbox, loaded, vault, clock, targets: Mutex::default() }
     }
 
-    /// The destination with its credentials opened; kept until its revision changes or it is retired, while no
-    /// credential version is about to end.
+    /// The destination with its credentials opened; kept until its revision changes, it is retired, or the first of its
+    /// credential versions ends.
     fn target(&self, tenant: &Tenant, destination: &Destination) -> Result<Arc<Target>, Reason> {
-        let expires = destination.credentials.iter().any(|credential| credential.expires_at.is_some());
-        if !expires
-            && let Some((revision, target)) = self.lock().get(&destination.no)
-            && *revision == destination.revision
-        {
-            return Ok(Arc::clone(target));
+        let now = self.clock.now();
+        let revision = destination.revision;
+        let holds = |opened: &&Opened| opened.revision == revision && opened.until.is_none_or(|until| now < until);
+        if let Some(opened) = self.lock().get(&destination.no).filter(holds) {
+            return Ok(Arc::clone(&opened.target));
         }
-        let target = Arc::new(self.open(tenant, destination)?);
+        let target = Arc::new(self.open(tenant, destination, now)?);
+        let until = destination.credentials.iter().filter_map(|one| one.expires_at).filter(|at| *at > now).min();
         let mut targets = self.lock();
         // Number 0 and below are previews of what is not stored: never kept.
-        if !expires && destination.no.0 > 0 && destination.revision > 0 && targets.len() < TARGETS_KEPT {
-            targets.insert(destination.no, (destination.revision, Arc::clone(&target)));
+        let keep = destination.no.0 > 0 && revision > 0;
+        if keep && (targets.len() < TARGETS_KEPT || targets.contains_key(&destination.no)) {
+            targets.insert(destination.no, Opened { revision, until, target: Arc::clone(&target) });
         }
         Ok(target)
     }
 
-    fn open(&self, tenant: &Tenant, destination: &Destination) -> Result<Target, Reason> {
+    fn open(&self, tenant: &Tenant, destination: &Destination, now: Timestamp) -> Result<Target, Reason> {
         let name = &destination.spec.connector;
         let connector = self.loaded.get(name).ok_or_else(|| {
             Reason::new("connector-not-available", format!("The connector `{name}` is not available on this host."))
         })?;
         let binding = railhead_delivery::keyring::binding(tenant.environment, &tenant.id);
         let keys = self.vault.open_tenant(&binding, &tenant.wrapped_key).map_err(|error| sealed(&error))?;
-        let now = self.clock.now();
         let mut credentials = Vec::new();
         for field in &connector.manifest.credentials {
             let mut versions: Vec<_> = destination
@@ -90,7 +98,7 @@ impl SandboxedConnectors {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<DestinationNo, (i64, Arc<Target>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<DestinationNo, Opened>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,6 +167,11 @@ impl Connectors for SandboxedConnectors {
         self.lock().remove(&destination);
         self.sandbox.retire(destination.0);
     }
+
+    fn revoke(&self, destination: DestinationNo, revision: i64) {
+        self.lock().remove(&destination);
+        self.sandbox.revoke(destination.0, revision);
+    }
 }
 
 fn translate(event: SettledEvent) -> Settled {
@@ -175,3 +188,6 @@ fn refused(index: usize, reason: &Reason, now: Timestamp) -> Settled {
     let outcome = Outcome::Misconfigured(reason.clone());
     Settled { index, outcome, transcript: Transcript::default(), started_at: now, duration_ms: 0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ pub async fn run(args: &DemoArgs) -> Result<(), DemoError> {
     let mut screen = Screen::new(args.json);
     let folder = tempfile::tempdir().map_err(|error| DemoError::Host(error.to_string()))?;
     let stage = Stage::build(folder.path(), args.ledger.is_some()).await?;
+    if args.keep {
+        story::print_pages(&stage, &screen);
+    }
     let summary = story::tell(&stage, &mut screen, args.events).await?;
     if let Some(path) = &args.ledger {
         write_ledger(path, &stage).await?;
@@ -36,6 +39,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), DemoError> {
     }
     if args.keep {
         story::print_curls(&stage, &screen);
+        story::print_pages(&stage, &screen);
         let _ = tokio::signal::ctrl_c().await;
     }
     stage.app.shutdown().await;

@@ -45,19 +45,21 @@ pub fn new_master_key() {
 #[allow(clippy::print_stdout)] // what a command prints is its purpose
 pub async fn rotate_master_key(config: &Config) -> Result<(), StartError> {
     let path = key_file(config)?;
-    let store = stores::open(config).await?;
+    let opened = stores::open(config).await?;
+    let store = opened.store.as_ref();
     let keys = master_key::load(config).map_err(|error| StartError(error.to_string()))?;
     let failed = |error: master_key::MasterKeyError| StartError(error.to_string());
-    let vault = master_key::open_vault(keys, store.as_ref()).await.map_err(failed)?;
+    let vault = master_key::open_vault(keys, store).await.map_err(failed)?;
     // A first key that wraps nothing yet was made by a rotation that was cut short: go on with it.
-    let vault = if is_unused(&vault, store.as_ref()).await? {
+    let vault = if is_unused(&vault, store).await? {
         vault
     } else {
         let keys = master_key::prepend_new(&path).map_err(failed)?;
         Arc::new(Vault::new(keys, Arc::new(SystemRandom)))
     };
-    let count = rewrap_all(&vault, store.as_ref()).await?;
+    let count = rewrap_all(&vault, store).await?;
     println!("{count} keys wrapped anew; hosts must be started again with {}", path.display());
+    opened.close().await;
     Ok(())
 }
 

@@ -115,7 +115,12 @@ fn recorder() -> PrometheusHandle {
 /// # Errors
 /// The host did not start.
 pub async fn serve(config: &Config, migrate: bool) -> Result<u8, StartError> {
-    let app = App::start(config, migrate).await?;
+    // Before anybody can see that the host is ready: a signal that nobody waits for ends the process at once.
+    let mut told = Told::listen()?;
+    let app = tokio::select! {
+        app = App::start(config, migrate) => app?,
+        () = told.asked_to_end() => return Ok(0),
+    };
     if let Err(error) = greet(&app, config) {
         app.shutdown().await;
         return Err(StartError(format!(
@@ -124,7 +129,7 @@ pub async fn serve(config: &Config, migrate: bool) -> Result<u8, StartError> {
         )));
     }
     let code = tokio::select! {
-        () = terminated() => 0,
+        () = told.asked_to_end() => 0,
         () = app.fenced() => {
             tracing::error!("another host took this host's work over; ending, to be started again");
             75 // EX_TEMPFAIL: a supervisor starts it again
@@ -136,21 +141,31 @@ pub async fn serve(config: &Config, migrate: bool) -> Result<u8, StartError> {
     Ok(code)
 }
 
-async fn terminated() {
-    let interrupt = tokio::signal::ctrl_c();
+/// SIGTERM and Ctrl-C.
+struct Told {
     #[cfg(unix)]
-    {
-        let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            let _ = interrupt.await;
-            return;
-        };
+    term: tokio::signal::unix::Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, StartError> {
+        #[cfg(unix)]
+        let term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|error| StartError::at("SIGTERM", error))?;
+        Ok(Self {
+            #[cfg(unix)]
+            term,
+        })
+    }
+
+    async fn asked_to_end(&mut self) {
+        let interrupt = tokio::signal::ctrl_c();
+        #[cfg(unix)]
         tokio::select! {
             _ = interrupt => {}
-            _ = term.recv() => {}
+            _ = self.term.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    {
+        #[cfg(not(unix))]
         let _ = interrupt.await;
     }
 }

@@ -9,15 +9,33 @@ use railhead_store_sqlite::SqliteStore;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
+/// The store of a running host.
+pub struct Opened {
+    /// For everybody.
+    pub store: Arc<dyn Store>,
+    /// The embedded one, to be closed in order.
+    embedded: Option<SqliteStore>,
+}
+
+impl Opened {
+    /// Finishes what was sent. The embedded store moves its log into the one file that is then all of it.
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.close().await;
+        }
+    }
+}
+
 /// Opens the configured store. The embedded one is made, and migrated, by itself.
 ///
 /// # Errors
 /// [`StartError`] says what to change.
-pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    match config.sqlite_path() {
-        Some(path) => Ok(Arc::new(open_sqlite(&path).await?)),
-        None => open_postgres(config).await,
-    }
+pub async fn open(config: &Config) -> Result<Opened, StartError> {
+    let Some(path) = config.sqlite_path() else {
+        return Ok(Opened { store: open_postgres(config).await?, embedded: None });
+    };
+    let embedded = open_sqlite(&path).await?;
+    Ok(Opened { store: Arc::new(embedded.clone()), embedded: Some(embedded) })
 }
 
 async fn open_sqlite(path: &std::path::Path) -> Result<SqliteStore, StartError> {

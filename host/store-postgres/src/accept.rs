@@ -35,15 +35,16 @@ n AS (
     SELECT uid, tenant, idh, digest, id, type, at, route, origin, head, payload, payload_bytes FROM x
     ON CONFLICT DO NOTHING RETURNING uid),
 w AS (
-    INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at)
-    SELECT m.event, m.destination, 0, m.tenant, m.due, m.lane, m.seq, m.origin, m.due
-    FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], $21::bigint[], $22::smallint[])
-        AS m(event, destination, tenant, due, lane, seq, origin)
+    INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at, bytes)
+    SELECT m.event, m.destination, 0, m.tenant, m.due, m.lane, m.seq, m.origin, m.due, m.bytes
+    FROM unnest($16::uuid[], $17::bigint[], $18::bigint[], $19::bigint[], $20::uuid[], $21::bigint[], $22::smallint[],
+            $23::int[])
+        AS m(event, destination, tenant, due, lane, seq, origin, bytes)
     WHERE (m.event IN (SELECT n.uid FROM n)) IS TRUE
     ON CONFLICT DO NOTHING),
 f AS (
     INSERT INTO fanout (event, tenant, after, lanes)
-    SELECT m.event, m.tenant, 0, m.lanes FROM unnest($23::uuid[], $24::bigint[], $25::bytea[]) AS m(event, tenant, lanes)
+    SELECT m.event, m.tenant, 0, m.lanes FROM unnest($24::uuid[], $25::bigint[], $26::bytea[]) AS m(event, tenant, lanes)
     WHERE (m.event IN (SELECT n.uid FROM n)) IS TRUE
     ON CONFLICT DO NOTHING)
 SELECT uid FROM n";
@@ -162,6 +163,7 @@ async fn insert(
         .bind(work.lane)
         .bind(work.seq)
         .bind(work.origin)
+        .bind(work.bytes)
         .bind(fanout.event)
         .bind(fanout.tenant)
         .bind(fanout.lanes)

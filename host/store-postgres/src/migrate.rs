@@ -6,7 +6,10 @@ use railhead_store::StoreError;
 use sqlx::{Connection, PgConnection, Row};
 
 /// In order. What was released is never edited: a new one is added.
-const MIGRATIONS: &[(i32, &str, &str)] = &[(1, "first", include_str!("../migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "first", include_str!("../migrations/0001_first.sql")),
+    (2, "batches", include_str!("../migrations/0002_batches.sql")),
+];
 
 /// Held while the schema is read and changed: hosts that start at once migrate one after the other.
 const LOCK: i64 = 0x7261_696c_6865_6164;

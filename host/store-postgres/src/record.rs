@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 /// a take-over waits for this commit. (A plain EXISTS, or FOR KEY SHARE, would let a stopped host's write through.)
 /// `k` holds the rows that are as the host loaded them, with the place of each. A row that somebody changed after this
 /// statement began has another rev, so a place in `k` is always the one that this statement can see.
+/// `shared` keeps transcripts of requests that carried several deliveries, each once.
 /// The row numbered -1 says that the fence was open.
 const RECORD: &str = "
 WITH f AS MATERIALIZED (SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE),
@@ -26,9 +27,9 @@ k AS MATERIALIZED (
     SELECT r.*, w.place, w.tenant, w.tries, w.lane, w.origin, w.previous, w.job, w.made_at
     FROM f CROSS JOIN unnest($2::int[], $3::uuid[], $4::bigint[], $5::int[], $6::int[], $7::smallint[], $8::bigint[],
             $9::int[], $10::bigint[], $11::text[], $12::int[], $13::bigint[], $14::int[], $15::smallint[], $16::text[],
-            $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[])
+            $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[], $22::bytea[])
         AS r(ord, event, destination, run, rev, state, at, attempts, since, code, n, started_at, duration_ms, outcome,
-            reason, message, status, connector_version, config_revision, transcript)
+            reason, message, status, connector_version, config_revision, transcript, owner)
     CROSS JOIN LATERAL (
         SELECT w.ctid AS place, w.tenant, w.tries, w.lane, w.origin, w.previous, w.job, w.made_at FROM work w
         WHERE w.event = r.event AND w.destination = r.destination AND w.run = r.run AND w.rev = r.rev
@@ -38,10 +39,10 @@ gone AS (DELETE FROM work w WHERE w.ctid = ANY(ARRAY(SELECT k.place FROM k WHERE
 ended AS (
     INSERT INTO delivery (event, destination, run, tenant, state, code, attempts, tries, at, lane, origin, previous, job,
         made_at, n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision,
-        transcript)
+        transcript, owner)
     SELECT event, destination, run, tenant, state, code, attempts, GREATEST(tries, n), at, lane, origin, previous, job,
         made_at, n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision,
-        transcript
+        transcript, owner
     FROM k WHERE k.state IS NOT NULL
     ON CONFLICT DO NOTHING),
 waits AS (
@@ -49,10 +50,15 @@ waits AS (
     FROM k WHERE w.ctid = k.place AND k.state IS NULL),
 kept AS (
     INSERT INTO attempt (event, destination, run, n, started_at, duration_ms, outcome, reason, message, status,
-        connector_version, config_revision, transcript)
+        connector_version, config_revision, transcript, owner)
     SELECT event, destination, run, n, started_at, duration_ms, outcome, reason, message, status, connector_version,
-        config_revision, transcript
+        config_revision, transcript, owner
     FROM k WHERE k.state IS NULL AND k.n IS NOT NULL
+    ON CONFLICT DO NOTHING),
+shared AS (
+    INSERT INTO transcript (event, destination, run, n, sealed)
+    SELECT t.* FROM f CROSS JOIN unnest($23::uuid[], $24::bigint[], $25::bigint[], $26::int[], $27::bytea[])
+        AS t(event, destination, run, n, sealed)
     ON CONFLICT DO NOTHING)
 SELECT k.ord, k.rev + 1 AS rev FROM k
 UNION ALL SELECT -1, 0 FROM f";
@@ -64,9 +70,9 @@ WITH f AS MATERIALIZED (SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHAR
 r AS MATERIALIZED (
     SELECT u.* FROM f CROSS JOIN unnest($2::int[], $3::uuid[], $4::bigint[], $5::int[], $6::int[], $7::smallint[],
             $8::bigint[], $9::int[], $10::bigint[], $11::text[], $12::int[], $13::bigint[], $14::int[], $15::smallint[],
-            $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[])
+            $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bytea[], $22::bytea[])
         AS u(ord, event, destination, run, rev, state, at, attempts, since, code, n, started_at, duration_ms, outcome,
-            reason, message, status, connector_version, config_revision, transcript)
+            reason, message, status, connector_version, config_revision, transcript, owner)
     LEFT JOIN LATERAL (
         SELECT 1 AS there FROM delivery d
         WHERE d.event = u.event AND d.destination = u.destination AND d.run = u.run AND d.n = u.n LIMIT 1
@@ -81,10 +87,15 @@ k AS MATERIALIZED (
 counted AS (UPDATE work w SET tries = GREATEST(w.tries, k.n) FROM k WHERE w.ctid = k.place),
 kept AS (
     INSERT INTO attempt (event, destination, run, n, started_at, duration_ms, outcome, reason, message, status,
-        connector_version, config_revision, transcript)
+        connector_version, config_revision, transcript, owner)
     SELECT event, destination, run, n, started_at, duration_ms, outcome, reason, message, status, connector_version,
-        config_revision, transcript
+        config_revision, transcript, owner
     FROM r
+    ON CONFLICT DO NOTHING),
+shared AS (
+    INSERT INTO transcript (event, destination, run, n, sealed)
+    SELECT t.* FROM f CROSS JOIN unnest($23::uuid[], $24::bigint[], $25::bigint[], $26::int[], $27::bytea[])
+        AS t(event, destination, run, n, sealed)
     ON CONFLICT DO NOTHING)
 SELECT -1 AS ord, 0 AS rev FROM f";
 

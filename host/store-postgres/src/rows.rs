@@ -3,7 +3,7 @@
 use crate::error::undone;
 use bytes::Bytes;
 use railhead_model::{
-    Attempt, DeliveryKey, DestinationNo, EventUid, JobId, Origin, OutcomeClass, Reason, TenantNo, Timestamp,
+    Attempt, AttemptKey, DeliveryKey, DestinationNo, EventUid, JobId, Origin, OutcomeClass, Reason, TenantNo, Timestamp,
 };
 use railhead_store::history::AttemptRow;
 use railhead_store::{StoreError, WorkRow};
@@ -106,6 +106,7 @@ pub fn work_row(row: &PgRow) -> Result<WorkRow, StoreError> {
         origin: numbered(row, "origin", Origin::from_number)?,
         previous: count_opt(row, "previous")?,
         job: get::<Option<Uuid>>(row, "job")?.map(JobId),
+        bytes: count(row, "bytes")?,
     })
 }
 
@@ -126,5 +127,10 @@ pub fn attempt(row: &PgRow) -> Result<Option<Attempt>, StoreError> {
 /// The same with its transcript.
 pub fn attempt_row(row: &PgRow) -> Result<Option<AttemptRow>, StoreError> {
     let transcript = get::<Option<Vec<u8>>>(row, "transcript")?.map(Bytes::from);
-    Ok(attempt(row)?.map(|attempt| AttemptRow { attempt, transcript }))
+    let owner = get::<Option<&[u8]>>(row, "owner")?.map(owner).transpose()?;
+    Ok(attempt(row)?.map(|attempt| AttemptRow { attempt, transcript, owner }))
+}
+
+fn owner(bytes: &[u8]) -> Result<AttemptKey, StoreError> {
+    AttemptKey::from_bytes(bytes).ok_or_else(|| StoreError::Damaged("the owner of a transcript".to_owned()))
 }

@@ -174,6 +174,7 @@ fn first_runs(event: &NewEvent) -> impl Iterator<Item = NewWork> + '_ {
         previous: None,
         job: None,
         due: event.at,
+        bytes: event.payload_bytes,
     })
 }
 

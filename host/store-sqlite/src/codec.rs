@@ -3,7 +3,7 @@
 use crate::error::{Res, damaged};
 use bytes::Bytes;
 use railhead_model::{
-    Attempt, DeliveryKey, DestinationNo, EventUid, JobId, Origin, OutcomeClass, Reason, TenantNo, Timestamp,
+    Attempt, AttemptKey, DeliveryKey, DestinationNo, EventUid, JobId, Origin, OutcomeClass, Reason, TenantNo, Timestamp,
 };
 use railhead_store::history::AttemptRow;
 use sqlx::Row as _;
@@ -139,11 +139,14 @@ impl<'r> Cells<'r> {
         }))
     }
 
-    /// The same, then `transcript`.
+    /// The same, then `transcript, owner`.
     pub fn maybe_attempt_row(&mut self) -> Res<Option<AttemptRow>> {
         let attempt = self.maybe_attempt()?;
         let transcript = self.maybe_bytes()?;
-        Ok(attempt.map(|attempt| AttemptRow { attempt, transcript }))
+        let owner: Option<&[u8]> = self.get()?;
+        let read = |bytes| AttemptKey::from_bytes(bytes).ok_or_else(|| damaged("the owner of a transcript"));
+        let owner = owner.map(read).transpose()?;
+        Ok(attempt.map(|attempt| AttemptRow { attempt, transcript, owner }))
     }
 }
 

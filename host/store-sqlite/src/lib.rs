@@ -105,8 +105,9 @@ impl SqliteStore {
     /// Finishes what was sent, closes the file and gives its lock back. Later calls on other clones answer
     /// [`railhead_store::StoreError::Unavailable`].
     pub async fn close(&self) {
-        self.inner.writer.close().await;
+        // The last connection to close moves the log into the file, which a read-only one cannot.
         self.inner.readers.close().await;
+        self.inner.writer.close().await;
     }
 
     /// Figures for metrics.

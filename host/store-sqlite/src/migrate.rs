@@ -6,7 +6,10 @@ use sqlx::{Connection as _, Executor as _};
 use std::path::Path;
 
 /// Every version in order; the first is 1.
-const VERSIONS: [(&str, &str); 1] = [("0001_store", include_str!("../migrations/0001_store.sql"))];
+const VERSIONS: [(&str, &str); 2] = [
+    ("0001_store", include_str!("../migrations/0001_store.sql")),
+    ("0002_batches", include_str!("../migrations/0002_batches.sql")),
+];
 
 /// Brings a file up to date, making it where there is none. Answers with the names of the versions that it ran.
 ///

@@ -3,13 +3,13 @@
 //! No statistics are ever gathered (no ANALYZE), so a plan depends on the schema alone, and is checked on an empty file.
 
 use crate::directory::destinations;
-use crate::history::lists;
+use crate::history::{lists, rows};
 use crate::{Options, SqliteStore, accept, jobs, record, work};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 /// Tables that grow with traffic.
-const GROWING: [&str; 4] = ["event", "work", "delivery", "attempt"];
+const GROWING: [&str; 5] = ["event", "work", "delivery", "attempt", "transcript"];
 
 #[tokio::test]
 async fn hot_statements_probe_indexes() {
@@ -23,6 +23,7 @@ async fn hot_statements_probe_indexes() {
         record::statements(),
         work::statements(),
         lists::statements(),
+        vec![rows::SHARED],
         jobs::statements(),
         destinations::statements(),
     ];

@@ -7,7 +7,7 @@ use crate::lease::unfenced;
 use crate::multi::{Args, Multi};
 use crate::work::queue::{DELETE_WORK, Stored, load_work, save_work};
 use async_trait::async_trait;
-use railhead_model::{DeliveryKey, HostId};
+use railhead_model::{AttemptKey, DeliveryKey, HostId};
 use railhead_store::StoreError;
 use railhead_store::record::{Change, Record, RecordAnswer, Recording};
 use sqlx::sqlite::SqliteConnection;
@@ -18,8 +18,8 @@ static INSERT_DELIVERIES: LazyLock<Multi> = LazyLock::new(|| {
     Multi::new(
         "INSERT INTO delivery (event, destination, run, tenant, state, code, attempts, tries, at, lane, origin,
          previous, job, made_at, n, started_at, duration_ms, outcome, reason_code, message, status,
-         connector_version, config_revision, transcript) VALUES",
-        24,
+         connector_version, config_revision, transcript, owner) VALUES",
+        25,
         "",
     )
 });
@@ -27,11 +27,14 @@ static INSERT_DELIVERIES: LazyLock<Multi> = LazyLock::new(|| {
 static INSERT_ATTEMPTS: LazyLock<Multi> = LazyLock::new(|| {
     Multi::new(
         "INSERT OR IGNORE INTO attempt (event, destination, run, n, started_at, duration_ms, outcome, reason_code,
-         message, status, connector_version, config_revision, transcript) VALUES",
-        13,
+         message, status, connector_version, config_revision, transcript, owner) VALUES",
+        14,
         "",
     )
 });
+
+static INSERT_TRANSCRIPTS: LazyLock<Multi> =
+    LazyLock::new(|| Multi::new("INSERT OR IGNORE INTO transcript (event, destination, run, n, sealed) VALUES", 5, ""));
 
 #[async_trait]
 impl Record for SqliteStore {
@@ -60,6 +63,7 @@ async fn record(connection: &mut SqliteConnection, host: HostId, batch: Vec<Reco
     let mut outcome = Outcome::default();
     let answers = batch.iter().map(|recording| apply(recording, &mut rows, &mut outcome)).collect();
     write(connection, &rows, outcome).await?;
+    write_shared(connection, &batch).await?;
     Ok(answers)
 }
 
@@ -121,6 +125,20 @@ async fn write(
     Ok(())
 }
 
+/// Transcripts of requests that carried several deliveries, each once.
+async fn write_shared(connection: &mut SqliteConnection, batch: &[Recording]) -> Res<()> {
+    let made = batch.iter().filter(|recording| recording.attempt.is_some());
+    let shared: BTreeMap<AttemptKey, &[u8]> =
+        made.filter_map(|recording| Some((recording.owner?, recording.transcript.as_deref()?))).collect();
+    let shared: Vec<_> = shared.into_iter().collect();
+    let bind = |args: &mut Args, (owner, sealed): &(AttemptKey, &[u8])| {
+        args.push_key(owner.delivery);
+        args.push(i64::from(owner.n)).push(*sealed);
+    };
+    INSERT_TRANSCRIPTS.execute(connection, &shared, bind).await?;
+    Ok(())
+}
+
 fn bind_delivery(args: &mut Args, (stored, recording): &(Stored, &Recording)) {
     let Stored { row, made_at } = stored;
     args.push_key(row.key);
@@ -145,7 +163,8 @@ fn bind_attempt(args: &mut Args, recording: &Recording) {
     args.push(attempt.and_then(|attempt| attempt.reason.status.as_deref()));
     args.push(attempt.map(|attempt| attempt.connector_version.as_str()));
     args.push(attempt.map(|attempt| attempt.config_revision));
-    args.push(recording.transcript.as_deref());
+    args.push(recording.transcript.as_deref().filter(|_| recording.owner.is_none()));
+    args.push(recording.owner.map(AttemptKey::bytes).as_ref().map(<[u8; 32]>::as_slice));
 }
 
 impl Args {
@@ -157,5 +176,8 @@ impl Args {
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<&'static str> {
-    [&INSERT_DELIVERIES, &INSERT_ATTEMPTS].into_iter().flat_map(|multi| multi.statements()).collect()
+    [&INSERT_DELIVERIES, &INSERT_ATTEMPTS, &INSERT_TRANSCRIPTS]
+        .into_iter()
+        .flat_map(|multi| multi.statements())
+        .collect()
 }

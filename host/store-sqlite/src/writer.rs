@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
+/// Commits of the store: its own, whatever number of intents shares each.
+const COMMITS: &str = "railhead_store_commits_total";
+
 /// Intents that wait for the writer at most; beyond it callers wait to be taken.
 const QUEUE: usize = 1024;
 
@@ -157,6 +160,7 @@ impl Task {
         };
         if outcome.is_ok() {
             self.counts.commits.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!(COMMITS).increment(1);
             self.counts.intents.fetch_add(together.len() as u64, Ordering::Relaxed);
         }
         for intent in together {

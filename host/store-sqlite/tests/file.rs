@@ -1,7 +1,9 @@
 //! What the file promises: who may have it, what it keeps, what happens when it cannot be written.
 
+use railhead_model::time::DAY_MS;
+use railhead_model::{AttemptKey, DeliveryKey, DestinationNo, EventUid};
 use railhead_store::suite::{START, World};
-use railhead_store::{Accept, Accepted, Directory, NewEvent, StoreError, WorkStore};
+use railhead_store::{Accept, Accepted, Directory, Jobs as _, NewEvent, Record as _, RefillAsk, StoreError, WorkStore};
 use railhead_store_sqlite::{OpenError, Options, SqliteStore, migrate, pending};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -44,6 +46,23 @@ async fn what_was_answered_is_in_the_files_at_that_moment() {
     let after = open(&copy).await;
     assert_eq!(stored(&after, &events).await, 20, "no answer leaves before the commit of its event is in the files");
     assert_eq!(world.waiting(&after, world.to()).await.len(), 20, "and the work with it");
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let (_folder, path) = folder();
+    let store = open(&path).await;
+    let world = World::new(&store, 1).await;
+    let events = world.publish(&store, START, 20).await;
+    let beside = store.clone();
+    store.close().await;
+    assert!(beside.payloads(&[]).await.is_err() || beside.survey(&[world.to()]).await.is_err(), "closed for all");
+    let wal = std::fs::metadata(format!("{}-wal", path.display())).map_or(0, |file| file.len());
+    assert_eq!(wal, 0, "what was written is in the file itself");
+    let (_copies, copy) = folder();
+    std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+    std::fs::copy(&path, &copy).expect("a copy");
+    assert_eq!(stored(&open(&copy).await, &events).await, 20);
 }
 
 #[test]
@@ -207,6 +226,49 @@ async fn migrations_go_forward_only_and_are_asked_for() {
     other.close().await.expect("a close");
     let refused = SqliteStore::open(&path, Options::default()).await.expect_err("a newer file is refused");
     assert_eq!(refused.code(), "database-newer", "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
+    let (_folder, path) = folder();
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.expect("a file");
+    let key = DeliveryKey { event: EventUid::new(START, [1; 10]), destination: DestinationNo(1), run: 0 };
+    let rows = "CREATE TABLE migration (no INTEGER PRIMARY KEY, name TEXT NOT NULL);
+                INSERT INTO migration (name) VALUES ('0001_store');";
+    for script in [include_str!("../migrations/0001_store.sql"), rows] {
+        sqlx::raw_sql(script).execute(&mut old).await.expect("the first version");
+    }
+    let sql = "INSERT INTO work (event, destination, run, tenant, due, attempts, tries, rev, seq, origin, made_at)
+               VALUES (?, 1, 0, 1, 5, 0, 0, 0, 0, 0, 5)";
+    sqlx::query(sql).bind(key.event.0.as_bytes().to_vec()).execute(&mut old).await.expect("a delivery");
+    old.close().await.expect("a close");
+    let store = open(&path).await;
+    let ask = RefillAsk { destination: key.destination, ordered: false, after: None, limit: 9 };
+    let found = store.refill(&[ask]).await.expect("a refill").remove(0).rows;
+    assert_eq!(found.iter().map(|row| (row.key, row.bytes)).collect::<Vec<_>>(), [(key, 0)], "it waits as before");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_shared_transcript_goes_with_its_day() {
+    let (_folder, path) = folder();
+    let store = open(&path).await;
+    let world = World::new(&store, 1).await;
+    world.publish(&store, START.plus_ms(-2 * DAY_MS), 2).await;
+    let rows = world.waiting(&store, world.to()).await;
+    let mut batch = [world.retry(&rows[0], START), world.retry(&rows[1], START)];
+    let owner = AttemptKey { delivery: rows[0].key, n: 1 << 30 };
+    batch.iter_mut().for_each(|recording| recording.owner = Some(owner));
+    store.record(world.host, &batch).await.expect("a batch");
+    let mut other = foreign_connection(&path).await;
+    let kept = "SELECT (SELECT count(*) FROM transcript), (SELECT count(transcript) FROM attempt)";
+    let counts: (i64, i64) = sqlx::query_as(kept).fetch_one(&mut other).await.expect("a count");
+    assert_eq!(counts, (1, 0), "one copy for both");
+    while store.step_retention(START).await.expect("a step").more {}
+    let counts: (i64, i64) = sqlx::query_as(kept).fetch_one(&mut other).await.expect("a count");
+    assert_eq!(counts, (0, 0), "nothing of the day is left");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::StoreError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use railhead_model::{
-    Attempt, DeliveryKey, DeliveryState, DestinationNo, EventUid, JobId, Origin, Route, TenantNo, Timestamp,
+    Attempt, AttemptKey, DeliveryKey, DeliveryState, DestinationNo, EventUid, JobId, Origin, Route, TenantNo, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +112,8 @@ pub struct AttemptRow {
     pub attempt: Attempt,
     /// Sealed.
     pub transcript: Option<Bytes>,
+    /// What the transcript is sealed for, where several attempts share it; `None`: this attempt.
+    pub owner: Option<AttemptKey>,
 }
 
 /// Reads over a tenant's history. Foreign rows are never found: the tenant is part of every question.

@@ -73,6 +73,8 @@ pub struct ModelCore {
     last_seq: BTreeMap<DestinationNo, i64>,
     ended: BTreeMap<DeliveryKey, Ended>,
     attempts: BTreeMap<AttemptKey, AttemptRow>,
+    /// Of requests that carried several deliveries, by owner. The rows that refer to them hold none.
+    transcripts: BTreeMap<AttemptKey, Bytes>,
     batches: BTreeMap<(DestinationNo, u64), StableBatch>,
     fanouts: BTreeMap<EventUid, Option<DestinationNo>>,
     replays: BTreeMap<JobId, ReplayRecord>,

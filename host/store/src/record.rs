@@ -3,7 +3,7 @@
 use crate::StoreError;
 use async_trait::async_trait;
 use bytes::Bytes;
-use railhead_model::{Attempt, DeliveryKey, End, HostId, TenantNo, Timestamp};
+use railhead_model::{Attempt, AttemptKey, DeliveryKey, End, HostId, TenantNo, Timestamp};
 
 /// What is to be recorded of one delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,10 @@ pub struct Recording {
     pub attempt: Option<Attempt>,
     /// Its sealed transcript.
     pub transcript: Option<Bytes>,
+    /// Where the transcript is that of a request which carried several deliveries: what it is sealed for. It is stored
+    /// once under that key, and the attempts of all of them refer to it. The key is not an attempt's, and is never used
+    /// for another transcript; its event is of the same UTC day as this one's, and both go with that day.
+    pub owner: Option<AttemptKey>,
 }
 
 /// A delivery's new state.
@@ -63,7 +67,8 @@ pub trait Record: Send + Sync + 'static {
     /// Records a batch in one commit and answers in its order.
     ///
     /// A retry updates the work row (`rev + 1`, `tries` = the attempt's `n`) and inserts the attempt; an end deletes the
-    /// work row and inserts the delivery, with the last attempt inline.
+    /// work row and inserts the delivery, with the last attempt inline. A transcript with an owner is stored under the
+    /// owner, once, in the same commit.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]: nothing was written.

@@ -33,6 +33,8 @@ pub struct WorkRow {
     pub previous: Option<u32>,
     /// The job that made it.
     pub job: Option<JobId>,
+    /// Bytes of its event's payload; 0: unknown (made before they were counted).
+    pub bytes: u32,
 }
 
 /// A place in a destination's waiting work.
@@ -129,7 +131,7 @@ pub struct Health {
 pub struct StableBatch {
     /// Whose.
     pub destination: DestinationNo,
-    /// Counts from 1 per destination.
+    /// Never used for other members of its destination.
     pub number: u64,
     /// In order.
     pub members: Vec<DeliveryKey>,

@@ -6,10 +6,12 @@
 
 mod master;
 mod random;
+mod sealer;
 mod tenant;
 
 pub use master::{MasterKey, MasterKeys, Vault};
 pub use random::{Random, SystemRandom};
+pub use sealer::Sealer;
 pub use tenant::{Lane, TenantKeys};
 
 /// Why something could not be sealed or opened. Never carries what was in it.

@@ -1,6 +1,6 @@
 //! The inner cargo.
 
-use crate::{Error, Guest, variable};
+use crate::{Error, variable};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,21 +24,20 @@ const FOREIGN: [&str; 9] = [
     "RUSTFLAGS",
 ];
 
-/// Compiles the guest; answers where cargo left the component.
+/// Compiles the package in `dir`, or all members of the workspace there; answers where cargo left the components.
 ///
 /// The target directory is its own: the outer cargo holds the lock of the other one while it waits for us.
-pub(crate) fn compile(guest: Guest<'_>, out_dir: &Path) -> Result<PathBuf, Error> {
-    let target_dir = out_dir.join("guest").join(guest.library);
+pub(crate) fn compile(dir: &Path, target_dir: &Path) -> Result<PathBuf, Error> {
     let status = cargo()?
-        .current_dir(guest.dir)
-        .args(["build", "--lib", "--release", "--locked", "--target", TARGET, "--target-dir"])
-        .arg(&target_dir)
+        .current_dir(dir)
+        .args(["build", "--workspace", "--lib", "--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(target_dir)
         .status()
         .map_err(Error::Start)?;
     if !status.success() {
-        return Err(Error::Compile { dir: guest.dir.to_owned(), status });
+        return Err(Error::Compile { dir: dir.to_owned(), status });
     }
-    Ok(target_dir.join(TARGET).join("release").join(format!("{}.wasm", guest.library)))
+    Ok(target_dir.join(TARGET).join("release"))
 }
 
 /// The same cargo as the one that runs us, in a clean environment.

@@ -52,14 +52,44 @@ pub struct Component<'a> {
 pub fn build(guest: Guest<'_>) -> Result<(), Error> {
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
     watch(guest);
-    let compiled = read(&command::compile(guest, &out_dir)?)?;
+    let compiled = command::compile(guest.dir, &out_dir.join("guest").join(guest.library))?;
+    let compiled = read(&compiled.join(format!("{}.wasm", guest.library)))?;
     for Component { manifest, name } in guest.components {
-        let mut component = compiled.clone();
-        section::append(&mut component, MANIFEST_SECTION, &read(&guest.dir.join(manifest))?);
-        let path = out_dir.join(format!("{name}.wasm"));
-        fs::write(&path, component).map_err(|cause| Error::File { path, cause })?;
+        stamp(compiled.clone(), &guest.dir.join(manifest), &out_dir.join(format!("{name}.wasm")))?;
     }
     Ok(())
+}
+
+/// Many small guests in one cargo workspace: what they share is compiled once.
+#[derive(Clone, Copy, Debug)]
+pub struct Guests<'a> {
+    /// The workspace: `Cargo.toml`, `Cargo.lock`, a folder for each guest.
+    pub dir: &'a Path,
+    /// The folder of the contract that they are compiled against.
+    pub wit: &'a Path,
+    /// Members that become components. Each has its `manifest.json`, and its library bears the folder's name.
+    pub members: &'a [String],
+}
+
+/// Compiles them in one go and writes `OUT_DIR/<member>.wasm` for each.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_all(guests: Guests<'_>) -> Result<(), Error> {
+    let out_dir = PathBuf::from(variable("OUT_DIR")?);
+    watch_for(&[guests.dir, guests.wit]);
+    let compiled = command::compile(guests.dir, &out_dir.join("guests"))?;
+    for member in guests.members {
+        let library = read(&compiled.join(format!("{}.wasm", member.replace('-', "_"))))?;
+        stamp(library, &guests.dir.join(member).join("manifest.json"), &out_dir.join(format!("{member}.wasm")))?;
+    }
+    Ok(())
+}
+
+/// Writes a component with this manifest in it.
+fn stamp(mut component: Vec<u8>, manifest: &Path, to: &Path) -> Result<(), Error> {
+    section::append(&mut component, MANIFEST_SECTION, &read(manifest)?);
+    fs::write(to, component).map_err(|cause| Error::File { path: to.to_owned(), cause })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -72,11 +102,17 @@ fn variable(name: &'static str) -> Result<String, Error> {
 }
 
 /// Tells cargo what the components are made of.
-#[expect(clippy::print_stdout, reason = "build scripts talk to cargo over standard output")]
 fn watch(guest: Guest<'_>) {
     let manifests = guest.components.iter().map(|component| component.manifest);
-    for entry in ["Cargo.toml", "Cargo.lock", "src"].into_iter().chain(manifests) {
-        println!("cargo::rerun-if-changed={}", guest.dir.join(entry).display());
+    let entries = ["Cargo.toml", "Cargo.lock", "src"].into_iter().chain(manifests);
+    let entries: Vec<PathBuf> = entries.map(|entry| guest.dir.join(entry)).collect();
+    watch_for(&entries);
+    watch_for(&[guest.wit]);
+}
+
+#[expect(clippy::print_stdout, reason = "build scripts talk to cargo over standard output")]
+fn watch_for(paths: &[impl AsRef<Path>]) {
+    for path in paths {
+        println!("cargo::rerun-if-changed={}", path.as_ref().display());
     }
-    println!("cargo::rerun-if-changed={}", guest.wit.display());
 }

@@ -30,7 +30,7 @@ impl Received {
     }
 }
 
-/// What to answer: status line and headers. `None` hangs up without an answer.
+/// What to answer: status line and header lines; after an empty line a body. `None` hangs up without an answer.
 type Answer = dyn Fn(&Received) -> Option<String> + Send + Sync;
 
 pub struct Receiver {
@@ -46,13 +46,31 @@ impl Receiver {
     }
 
     pub fn deciding(answer: impl Fn(&Received) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::start("http", "127.0.0.1", answer, |stream, kept, answer| serve(stream, kept, answer))
+    }
+
+    /// Over TLS, as `localhost`; answers 200.
+    pub fn with_tls(config: Arc<rustls::ServerConfig>) -> Self {
+        let answer = |_: &Received| Some("200 OK".to_owned());
+        Self::start("https", "localhost", answer, move |stream, kept, answer| {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            serve(rustls::StreamOwned::new(connection, stream), kept, answer);
+        })
+    }
+
+    fn start(
+        scheme: &str,
+        host: &str,
+        answer: impl Fn(&Received) -> Option<String> + Send + Sync + 'static,
+        serve: impl Fn(TcpStream, &Mutex<Vec<Received>>, &Answer) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{host}:{}/hook", listener.local_addr().unwrap().port());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (kept, answer): (_, Arc<Answer>) = (received.clone(), Arc::new(answer));
+        let (kept, answer, serve) = (received.clone(), Arc::new(answer), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (kept, answer) = (kept.clone(), answer.clone());
+                let (kept, answer, serve) = (kept.clone(), answer.clone(), serve.clone());
                 thread::spawn(move || serve(stream, &kept, &*answer));
             }
         });
@@ -70,18 +88,21 @@ impl Receiver {
     }
 }
 
-fn serve(stream: TcpStream, kept: &Mutex<Vec<Received>>, answer: &Answer) {
+fn serve<S: Read + Write>(stream: S, kept: &Mutex<Vec<Received>>, answer: &Answer) {
     let mut reader = BufReader::new(stream);
     let Some(received) = read(&mut reader) else { return };
     kept.lock().unwrap().push(received.clone());
     if let Some(answer) = answer(&received) {
-        let whole = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let length = body.len();
+        let whole = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
         // The other side may have gone: then there is nobody to answer.
         let _ = reader.get_mut().write_all(whole.as_bytes());
+        let _ = reader.get_mut().flush();
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
+fn read<S: Read>(reader: &mut BufReader<S>) -> Option<Received> {
     let mut received = Received::default();
     reader.read_line(&mut received.line).ok().filter(|length| *length > 0)?;
     loop {

@@ -56,6 +56,7 @@ pub fn event(data: &[u8]) -> Event {
 pub struct Destination {
     target: Arc<Target>,
     deadline_ms: u32,
+    batched: bool,
 }
 
 impl Destination {
@@ -72,7 +73,7 @@ impl Destination {
             config,
             credentials: credential_values(&connector.manifest, credentials),
         };
-        Self { target: Arc::new(target), deadline_ms: DEADLINE_MS }
+        Self { target: Arc::new(target), deadline_ms: DEADLINE_MS, batched: false }
     }
 
     /// Signed with a fixed secret.
@@ -82,6 +83,11 @@ impl Destination {
 
     pub fn deadline_ms(self, deadline_ms: u32) -> Self {
         Self { deadline_ms, ..self }
+    }
+
+    /// What is handed over is one batch.
+    pub fn batched(self) -> Self {
+        Self { batched: true, ..self }
     }
 
     /// What each event came to, in their order.
@@ -102,7 +108,11 @@ impl Destination {
     }
 
     pub async fn preview(&self, event: Event) -> Vec<(Vec<u32>, railhead_model::Exchange)> {
-        host().await.0.preview(self.target.clone(), self.call(vec![event])).await.unwrap()
+        self.try_preview(event).await.unwrap()
+    }
+
+    pub async fn try_preview(&self, event: Event) -> Result<Vec<(Vec<u32>, railhead_model::Exchange)>, Reason> {
+        host().await.0.preview(self.target.clone(), self.call(vec![event])).await
     }
 
     pub async fn check(&self) -> Vec<Result<String, Reason>> {
@@ -115,7 +125,7 @@ impl Destination {
             .into_iter()
             .map(|event| CallEvent { event: Arc::new(event), attempt: 1, traceparent: traceparent.clone() })
             .collect();
-        Call { batch_id: "batch-1".to_owned(), batched: false, deadline_ms: self.deadline_ms, events }
+        Call { batch_id: "batch-1".to_owned(), batched: self.batched, deadline_ms: self.deadline_ms, events }
     }
 }
 

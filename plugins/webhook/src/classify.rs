@@ -44,6 +44,8 @@ pub struct Verdict {
 pub struct Answer<'a> {
     pub status: u16,
     pub headers: &'a [(String, String)],
+    /// How many events the request carried.
+    pub events: usize,
 }
 
 /// How long a destination is left alone that answers 429 and does not say for how long.
@@ -51,7 +53,7 @@ const DEFAULT_THROTTLE_MS: u64 = 30_000;
 
 /// Classes an answer. `wanted` is what the owner set for this status; `now_ms` is for dates in `retry-after`.
 pub fn answer(answer: Answer<'_>, wanted: Option<Class>, now_ms: u64) -> Verdict {
-    let Answer { status, headers } = answer;
+    let Answer { status, headers, events } = answer;
     if !(200..300).contains(&status)
         && let Some(verdict) = asked_to_stop(status, find(headers, "webhook-delivery"))
     {
@@ -69,6 +71,11 @@ pub fn answer(answer: Answer<'_>, wanted: Option<Class>, now_ms: u64) -> Verdict
     };
     if wanted.is_none() && status == 410 {
         return Verdict { meaning, code: GONE.to_owned(), message: say(status) };
+    }
+    if wanted.is_none() && meaning == Meaning::Permanent && events > 1 {
+        // Too many, or one among them that it cannot take: with fewer in a request the others arrive.
+        let message = format!("The endpoint answered {status} to {events} events; they go in smaller batches.");
+        return Verdict { meaning: Meaning::TooLarge, code: format!("http-{status}"), message };
     }
     Verdict { meaning, code: format!("http-{status}"), message: say(status) }
 }
@@ -147,15 +154,24 @@ pub fn failure(kind: Kind) -> Meaning {
     }
 }
 
-/// Classes an event that no request could be made of; `alone`: nothing else was handed over with it.
+/// Classes events that no request could be made of; `alone`: it would have carried one.
 ///
-/// The configuration was checked when the session began, so what is invalid now is of this event.
+/// The configuration was checked when the session began, so what is invalid now is of these events.
 pub fn not_sendable(kind: Kind, alone: bool) -> Meaning {
     match kind {
-        Kind::Invalid => Meaning::Permanent,
-        Kind::TooLarge if alone => Meaning::Permanent,
-        Kind::TooLarge => Meaning::TooLarge,
+        Kind::Invalid | Kind::TooLarge if alone => Meaning::Permanent,
+        Kind::Invalid | Kind::TooLarge => Meaning::TooLarge,
         kind => failure(kind),
+    }
+}
+
+/// Classes events for which there was no access token: nothing was sent to their endpoint.
+pub fn no_token(kind: Kind) -> Meaning {
+    match kind {
+        Kind::Credential => Meaning::RejectedCredentials,
+        Kind::Denied | Kind::Invalid => Meaning::Misconfigured,
+        Kind::Preview => Meaning::Untried,
+        _ => Meaning::Transient(None),
     }
 }
 
@@ -183,7 +199,7 @@ mod tests {
 
     fn classed(status: u16, headers: &[(&str, &str)], wanted: Option<Class>) -> Verdict {
         let headers: Vec<_> = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        answer(Answer { status, headers: &headers }, wanted, NOW)
+        answer(Answer { status, headers: &headers, events: 1 }, wanted, NOW)
     }
 
     #[test]
@@ -267,9 +283,32 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_of_the_event_or_of_its_company() {
-        assert_eq!(not_sendable(Kind::Invalid, false), Meaning::Permanent);
+        assert_eq!(not_sendable(Kind::Invalid, true), Meaning::Permanent);
+        assert_eq!(not_sendable(Kind::Invalid, false), Meaning::TooLarge);
         assert_eq!(not_sendable(Kind::TooLarge, false), Meaning::TooLarge);
         assert_eq!(not_sendable(Kind::TooLarge, true), Meaning::Permanent);
         assert_eq!(not_sendable(Kind::Denied, true), Meaning::Misconfigured);
+    }
+
+    #[test]
+    fn a_refused_batch_is_split_until_one_event_is_at_fault() {
+        let batch = |status, wanted| answer(Answer { status, headers: &[], events: 2 }, wanted, NOW);
+        for status in [400, 413, 422] {
+            let verdict = batch(status, None);
+            assert_eq!((verdict.meaning, verdict.code), (Meaning::TooLarge, format!("http-{status}")));
+        }
+        assert_eq!(batch(410, None).code, "destination-gone");
+        assert_eq!(batch(413, Some(Class::Permanent)).meaning, Meaning::Permanent);
+        assert_eq!(batch(401, None).meaning, Meaning::RejectedCredentials);
+        assert_eq!(batch(204, None).meaning, Meaning::Delivered);
+    }
+
+    #[test]
+    fn without_a_token_nothing_was_sent() {
+        for kind in [Kind::Timeout, Kind::Closed, Kind::Protocol, Kind::Connect, Kind::Other] {
+            assert_eq!(no_token(kind), Meaning::Transient(None), "{kind:?}");
+        }
+        assert_eq!(no_token(Kind::Credential), Meaning::RejectedCredentials);
+        assert_eq!(no_token(Kind::Invalid), Meaning::Misconfigured);
     }
 }

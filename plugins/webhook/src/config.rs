@@ -3,9 +3,16 @@
 //! The host has validated it against that schema. What a schema cannot say, or what would send a wrong request if it
 //! got past, is looked at again here.
 
+mod oauth2;
+mod signature;
+pub mod template;
+
+pub use oauth2::{ClientAuth, OAuth2, encoded};
+pub use signature::{Custom, Encoding, SecretEncoding, Signature};
+
 use crate::classify::Class;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the owner of a destination sets.
 #[derive(Debug, Deserialize)]
@@ -36,6 +43,9 @@ pub struct Config {
     /// The header of the credential `api_key`.
     #[serde(default = "default_api_key_header")]
     pub api_key_header: String,
+    /// Where access tokens come from; the client's secret is a credential.
+    #[serde(default)]
+    pub oauth2: Option<OAuth2>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,26 +82,12 @@ pub enum Mode {
     CloudeventsBinary,
 }
 
-/// One way in which requests are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    pub scheme: Scheme,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Standard Webhooks 1.0.
-    Standard,
-}
-
 fn default_header_prefix() -> String {
     "webhook-".to_owned()
 }
 
 fn default_signatures() -> Vec<Signature> {
-    vec![Signature { scheme: Scheme::Standard }]
+    vec![Signature::STANDARD]
 }
 
 fn default_api_key_header() -> String {
@@ -127,13 +123,15 @@ impl Config {
         let config: Self = serde_json::from_str(json)
             .map_err(|error| Unusable { code: "invalid-config", message: format!("The configuration: {error}.") })?;
         config.headers.iter().try_for_each(|(name, value)| config.check_header(name, value))?;
-        if config.is_ours(&config.api_key_header) || is_refused(&config.api_key_header) {
+        let api_key_header = &config.api_key_header;
+        if config.is_ours(api_key_header) || is_refused(api_key_header) || is_described(api_key_header) {
             return Err(refused("api_key_header", &config.api_key_header));
         }
         if config.basic_user.as_ref().is_some_and(|user| user.contains(':')) {
             let message = "basic_user: a user name of basic authentication has no colon.".to_owned();
             return Err(Unusable { code: "invalid-basic-user", message });
         }
+        config.check_signatures()?;
         match config.status_outcomes.keys().find(|status| !is_status(status)) {
             Some(status) => Err(Unusable {
                 code: "invalid-status",
@@ -153,12 +151,53 @@ impl Config {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
+    /// Each scheme has a header of its own, which nothing else sets.
+    fn check_signatures(&self) -> Result<(), Unusable> {
+        let mut taken: BTreeSet<String> = self.headers.keys().map(|name| name.to_ascii_lowercase()).collect();
+        for signature in &self.signatures {
+            let name = match signature.custom()? {
+                None => format!("{}signature", self.header_prefix),
+                Some(custom) => custom.header,
+            };
+            let name = name.to_ascii_lowercase();
+            if !is_token(&name) {
+                return Err(invalid_name("signatures", &name));
+            }
+            // Some receivers want the signature as what authenticates.
+            let ours =
+                self.is_ours(&name) && name.strip_suffix("signature") != Some(&self.header_prefix.to_ascii_lowercase());
+            if ours || is_described(&name) || (is_refused(&name) && name != "authorization") {
+                return Err(refused("signatures", &name));
+            }
+            if !taken.insert(name.clone()) {
+                let message = format!("signatures: the header {name:?} is set twice; each scheme has one of its own.");
+                return Err(Unusable { code: "two-headers", message });
+            }
+        }
+        Ok(())
+    }
+
+    /// True if the header of this name holds a signature.
+    pub fn is_signature(&self, name: &str) -> bool {
+        let mut own = self.signatures.iter().filter_map(|signature| signature.header.as_ref());
+        own.any(|header| header.eq_ignore_ascii_case(name))
+    }
+
+    /// Judges a name of the sealed map of headers.
+    pub fn check_sealed(&self, name: &str) -> Result<(), Unusable> {
+        if self.is_ours(name) || self.is_signature(name) || is_described(name) {
+            return Err(refused("the credential headers", name));
+        }
+        if self.header(name).is_some() {
+            let message = format!("The header {name:?} is in the field headers and in the credential headers.");
+            return Err(Unusable { code: "two-headers", message });
+        }
+        Ok(())
+    }
+
     fn check_header(&self, name: &str, value: &str) -> Result<(), Unusable> {
         if !is_token(name) {
-            return Err(Unusable {
-                code: "invalid-header",
-                message: format!("headers: {name:?} is not a name that a header can have."),
-            });
+            return Err(invalid_name("headers", name));
         }
         if value.chars().any(|c| c.is_control() && c != '\t') {
             return Err(Unusable {
@@ -175,9 +214,17 @@ impl Config {
     /// Headers that say which event this is: a configured one would forge them.
     fn is_ours(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        let rest = name.strip_prefix(&self.header_prefix.to_ascii_lowercase());
-        matches!(rest, Some("id" | "timestamp" | "signature")) || name.starts_with("ce-") || name == "traceparent"
+        let prefix = self.header_prefix.to_ascii_lowercase();
+        let says =
+            |prefix: &str| matches!(name.strip_prefix(prefix), Some("id" | "timestamp" | "signature" | "batch-size"));
+        // Those of Standard Webhooks under any prefix: a receiver may look at both.
+        says(&prefix) || says("webhook-") || name.starts_with("ce-") || name == "traceparent"
     }
+}
+
+fn invalid_name(field: &str, name: &str) -> Unusable {
+    let message = format!("{field}: {name:?} is not a name that a header can have.");
+    Unusable { code: "invalid-header", message }
 }
 
 fn refused(field: &str, name: &str) -> Unusable {
@@ -185,7 +232,7 @@ fn refused(field: &str, name: &str) -> Unusable {
         code: "header-not-allowed",
         message: format!(
             "{field}: {name:?} is set by the host or carries a secret. Secrets are credentials: bearer_token, \
-             basic_password, api_key."
+             basic_password, api_key, headers."
         ),
     }
 }
@@ -193,6 +240,11 @@ fn refused(field: &str, name: &str) -> Unusable {
 fn is_refused(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     REFUSED_HEADERS.contains(&name.as_str()) || name.starts_with("proxy-")
+}
+
+/// Headers of ours that the field headers may replace, and nothing else: they would stand there twice.
+fn is_described(name: &str) -> bool {
+    ["content-type", "user-agent"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 /// A `token` of RFC 9110.
@@ -205,69 +257,4 @@ fn is_status(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(json: &str) -> &'static str {
-        Config::parse(json).expect_err(json).code
-    }
-
-    #[test]
-    fn an_empty_configuration_has_the_documented_defaults() {
-        let config = Config::parse("{}").unwrap();
-        assert_eq!(config.method.as_str(), "POST");
-        assert_eq!(config.mode, Mode::Standard);
-        assert_eq!(config.header_prefix, "webhook-");
-        assert_eq!(config.signatures, [Signature { scheme: Scheme::Standard }]);
-        assert_eq!(config.api_key_header, "x-api-key");
-    }
-
-    #[test]
-    fn the_example_is_one() {
-        let example: serde_json::Value = serde_json::from_str(include_str!("../example.json")).unwrap();
-        let config = Config::parse(&example["config"].to_string()).unwrap();
-        assert!(config.url.is_some());
-    }
-
-    #[test]
-    fn what_comes_later_or_is_unknown_is_refused() {
-        assert_eq!(code(r#"{"signatures": [{"scheme": "custom"}]}"#), "invalid-config");
-        assert_eq!(code(r#"{"signatures": [{"scheme": "standard", "header": "x"}]}"#), "invalid-config");
-        assert_eq!(code(r#"{"uri": "https://example.com"}"#), "invalid-config");
-        assert_eq!(code(r#"{"method": "GET"}"#), "invalid-config");
-    }
-
-    #[test]
-    fn headers_cannot_forge_what_we_say_nor_carry_secrets_in_the_open() {
-        for name in ["Webhook-Id", "webhook-signature", "CE-Type", "Host", "Content-Length", "Authorization", "proxy-x"]
-        {
-            assert_eq!(code(&format!(r#"{{"headers": {{"{name}": "x"}}}}"#)), "header-not-allowed", "{name}");
-        }
-        assert_eq!(code(r#"{"header_prefix": "svix-", "headers": {"Svix-Id": "x"}}"#), "header-not-allowed");
-        assert_eq!(code(r#"{"api_key_header": "webhook-id"}"#), "header-not-allowed");
-        assert_eq!(code(r#"{"headers": {"a b": "x"}}"#), "invalid-header");
-        assert_eq!(code(r#"{"headers": {"a": "x\r\nb: y"}}"#), "invalid-header");
-        assert!(Config::parse(r#"{"header_prefix": "svix-", "headers": {"webhook-id": "mine"}}"#).is_ok());
-    }
-
-    #[test]
-    fn statuses_are_three_digits_with_a_class() {
-        let config = Config::parse(r#"{"status_outcomes": {"404": "permanent"}}"#).unwrap();
-        assert_eq!(config.status_outcome(404), Some(Class::Permanent));
-        assert_eq!(config.status_outcome(405), None);
-        assert_eq!(code(r#"{"status_outcomes": {"4xx": "permanent"}}"#), "invalid-status");
-        assert_eq!(code(r#"{"status_outcomes": {"404": "whatever"}}"#), "invalid-config");
-    }
-
-    #[test]
-    fn the_manifest_offers_what_is_read_here() {
-        let manifest: serde_json::Value = serde_json::from_str(include_str!("../manifest.json")).unwrap();
-        let fields = manifest["config_schema"]["properties"].as_object().unwrap();
-        for (field, rules) in fields {
-            let value = rules.get("default").or_else(|| rules["examples"].get(0)).unwrap_or_else(|| panic!("{field}"));
-            let config = serde_json::json!({ field.as_str(): value });
-            Config::parse(&config.to_string()).unwrap_or_else(|error| panic!("{field}: {error:?}"));
-        }
-        assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
-    }
-}
+mod tests;

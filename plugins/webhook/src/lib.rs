@@ -1,20 +1,23 @@
-//! The webhook connector: one signed HTTP request per event.
+//! The webhook connector: one signed HTTP request per event, or per batch of events.
 //!
 //! This file is the glue between the contract and the plain modules beside it. No secret is ever in its memory: it
 //! says where one goes, and the host puts it there when the request leaves.
 
 mod classify;
 mod config;
+mod delivery;
 mod request;
 mod session;
 
 wit_bindgen::generate!({ path: "../../wit", world: "connector" });
 
-use crate::classify::{Answer, Kind, Meaning, Verdict};
+use crate::classify::{Kind, Meaning};
+use crate::delivery::not_batchable;
 use crate::exports::railhead::plugin::destination::{self, Event, Guest, GuestSession};
 use crate::railhead::plugin::host::Call;
-use crate::railhead::plugin::http::{self, Request, Response};
+use crate::railhead::plugin::http;
 use crate::railhead::plugin::types::{self, Failure, Outcome, Reason};
+use crate::request::batch;
 use crate::session::Session;
 
 struct Connector;
@@ -31,8 +34,15 @@ impl GuestSession for Session {
     }
 
     /// Sends no event. A receiver need not know HEAD, so whatever it answers is only told.
-    fn check(&self, _: &Call) -> Vec<Result<String, Reason>> {
+    fn check(&self, call: &Call) -> Vec<Result<String, Reason>> {
         let mut steps = vec![Ok(format!("The address is well-formed: {}.", self.address()))];
+        if call.batched() && !batch::is_batchable(self.config().mode) {
+            steps.push(Err(reason_of(&not_batchable())));
+        }
+        if let Some(tokens) = self.tokens() {
+            let told = |_| "The token endpoint gives an access token.".to_owned();
+            steps.push(tokens.exchange().map(told).map_err(|failure| reason_of(&failure)));
+        }
         let answer = self.head_request().and_then(http::send);
         steps.push(match answer {
             Ok(response) => Ok(format!("The endpoint is there: it answers HEAD with {}.", response.status())),
@@ -42,28 +52,12 @@ impl GuestSession for Session {
     }
 
     fn deliver(&self, call: &Call, events: Vec<Event>) -> Result<(), Failure> {
-        let (requests, carried) = self.prepare(call, &events);
-        if requests.is_empty() {
-            return Ok(());
-        }
-        let at_once = u32::try_from(requests.len()).unwrap_or(u32::MAX);
-        let results = http::send_all(requests, at_once);
-        for (event, result) in carried.into_iter().zip(results) {
-            call.settle(&[event], &self.outcome(result, call.now_ms()));
-        }
+        self.send_events(call, &events);
         Ok(())
     }
 
-    /// The same requests; in a preview the host keeps them instead of sending, and says so by a failure of its own.
     fn preview(&self, call: &Call, events: Vec<Event>) -> Result<(), Failure> {
-        let (requests, _) = self.prepare(call, &events);
-        for request in requests {
-            match http::send(request) {
-                Err(failure) if failure.kind != types::Kind::Preview => return Err(failure),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.show_events(call, &events)
     }
 
     fn idle(&self) -> Result<Option<u32>, Failure> {
@@ -71,40 +65,6 @@ impl GuestSession for Session {
     }
 
     fn close(&self) {}
-}
-
-impl Session {
-    /// The requests, and the index of the event that each carries. What cannot be put into one is settled.
-    fn prepare(&self, call: &Call, events: &[Event]) -> (Vec<Request>, Vec<u32>) {
-        let mut requests = Vec::with_capacity(events.len());
-        let mut carried = Vec::with_capacity(events.len());
-        for (index, event) in (0_u32..).zip(events) {
-            match self.request(call, index, event) {
-                Ok(request) => {
-                    requests.push(request);
-                    carried.push(index);
-                }
-                Err(failure) => {
-                    let meaning = classify::not_sendable(kind_of(&failure), events.len() == 1);
-                    call.settle(&[index], &outcome(meaning, reason_of(&failure)));
-                }
-            }
-        }
-        (requests, carried)
-    }
-
-    fn outcome(&self, result: Result<Response, Failure>, now_ms: u64) -> Outcome {
-        match result {
-            Ok(response) => {
-                let status = response.status();
-                let answer = Answer { status, headers: &response.headers() };
-                let Verdict { meaning, code, message } =
-                    classify::answer(answer, self.config().status_outcome(status), now_ms);
-                outcome(meaning, Reason { code, message, status: Some(status.to_string()) })
-            }
-            Err(failure) => outcome(classify::failure(kind_of(&failure)), reason_of(&failure)),
-        }
-    }
 }
 
 fn outcome(meaning: Meaning, reason: Reason) -> Outcome {

@@ -1,5 +1,7 @@
 //! What is sent for one event: headers and body, without the secrets. Pure: the same event, the same request.
 
+pub mod batch;
+
 use crate::config::{Config, Mode};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -12,6 +14,8 @@ pub const USER_AGENT: &str = concat!("Railhead/", env!("CARGO_PKG_VERSION"));
 /// What a request reads of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
+    /// Its index in the call: by it the host puts the data in.
+    pub index: u32,
     pub id: &'a str,
     pub event_type: &'a str,
     pub source: &'a str,
@@ -27,10 +31,10 @@ pub struct Event<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     Bytes(Vec<u8>),
-    /// The event's data: the host puts it in, so its bytes are exact.
-    Data,
+    /// The data of the event with this index: the host puts it in, so its bytes are exact.
+    Data(u32),
     /// The same in base64.
-    DataBase64,
+    DataBase64(u32),
 }
 
 /// A request but for its URL, its secrets and its signatures.
@@ -51,18 +55,23 @@ pub fn plan(config: &Config, event: Event<'_>, traceparent: Option<&str>) -> Pla
         Mode::CloudeventsStructured => ("application/cloudevents+json", cloudevents_body(event)),
         Mode::CloudeventsBinary => (event.content_type, data_alone(event)),
     };
-    let mut headers = vec![(format!("{}id", config.header_prefix), id.clone())];
-    for (name, value) in [("user-agent", USER_AGENT), ("content-type", content_type)] {
-        if config.header(name).is_none() && !value.is_empty() {
-            headers.push((name.to_owned(), value.to_owned()));
-        }
-    }
+    let mut headers = common_headers(config, &id, content_type);
     headers.extend(traceparent.map(|value| ("traceparent".to_owned(), value.to_owned())));
     if config.mode == Mode::CloudeventsBinary {
         headers.extend(cloudevents_headers(event));
     }
     headers.extend(config.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
     Plan { id, headers, body }
+}
+
+fn common_headers(config: &Config, id: &str, content_type: &str) -> Vec<(String, String)> {
+    let mut headers = vec![(format!("{}id", config.header_prefix), id.to_owned())];
+    for (name, value) in [("user-agent", USER_AGENT), ("content-type", content_type)] {
+        if config.header(name).is_none() && !value.is_empty() {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    headers
 }
 
 /// The publisher's id where a header and a signature can carry it as it is, else the host's.
@@ -74,11 +83,16 @@ fn message_id(event: Event<'_>) -> String {
     match uid {
         Some(uid) if is_message_id(uid) => uid.to_owned(),
         // A host of this contract always hands one over; the publisher's bytes in another alphabet are as unique.
-        _ => event.id.bytes().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }),
+        _ => spelled(event.id),
     }
+}
+
+/// The same in an alphabet that every header and signature can carry.
+fn spelled(id: &str) -> String {
+    id.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A dot would end the id within what is signed.
@@ -87,7 +101,7 @@ fn is_message_id(id: &str) -> bool {
 }
 
 fn data_alone(event: Event<'_>) -> Vec<Piece> {
-    if event.data.is_empty() { Vec::new() } else { vec![Piece::Data] }
+    if event.data.is_empty() { Vec::new() } else { vec![Piece::Data(event.index)] }
 }
 
 /// `{"type", "timestamp", "data"}`; what is not JSON goes as `data_base64`, what is empty as null.
@@ -120,10 +134,14 @@ fn cloudevents_body(event: Event<'_>) -> Vec<Piece> {
 /// Ends an object with the data: its own bytes where they are JSON.
 fn with_data(head: String, event: Event<'_>) -> Vec<Piece> {
     if is_json(event) {
-        return vec![Piece::Bytes((head + r#","data":"#).into_bytes()), Piece::Data, Piece::Bytes(b"}".to_vec())];
+        return vec![
+            Piece::Bytes((head + r#","data":"#).into_bytes()),
+            Piece::Data(event.index),
+            Piece::Bytes(b"}".to_vec()),
+        ];
     }
     let head = head + r#","data_base64":""#;
-    vec![Piece::Bytes(head.into_bytes()), Piece::DataBase64, Piece::Bytes(br#""}"#.to_vec())]
+    vec![Piece::Bytes(head.into_bytes()), Piece::DataBase64(event.index), Piece::Bytes(br#""}"#.to_vec())]
 }
 
 /// Both said to be JSON and so: a body that others have to parse is not built on a promise.

@@ -1,55 +1,47 @@
 //! A session: the configuration, and handles of the credentials that its requests are filled and signed with.
 
-use crate::config::{Config, Scheme, Unusable};
+mod placed;
+mod signing;
+mod token;
+
+pub use token::Token;
+
+use self::placed::Placed;
+use self::signing::Signer;
+use self::token::TokenSource;
+use crate::config::{Config, Unusable};
 use crate::exports::railhead::plugin::destination::Event;
 use crate::railhead::plugin::credentials::{self, Credential, Encoding, Part};
-use crate::railhead::plugin::host::Call;
 use crate::railhead::plugin::http::{Request, Signed};
 use crate::railhead::plugin::types::{Failure, Kind};
 use crate::request::{self, Piece, Plan};
 
-/// The host takes at most 1 MiB of the guest's own bytes in one call.
-const BODY_CHUNK: usize = 1 << 20;
-
-const HMAC: &str = "hmac-sha256";
+/// Bytes of the guest's own that are appended at once; the host takes at most 1 MiB.
+const BODY_CHUNK: usize = 256 * 1024;
 
 /// Lives as long as the instance: a handle never changes its value, and a rotation begins new sessions.
 pub struct Session {
     config: Config,
     /// Where the URL itself is the secret.
     secret_url: Option<Credential>,
-    placed: Vec<PlacedSecret>,
-    /// Absent where the owner wants no signature.
-    signing: Option<Signing>,
-}
-
-/// The keys of a signature: the one in force, then the older one while a rotation overlaps.
-struct Signing {
-    keys: Vec<Credential>,
-    /// What stands before each signature.
-    version: &'static str,
-    algorithm: &'static str,
-}
-
-/// A header that ends in a secret.
-struct PlacedSecret {
-    header: String,
-    before: &'static str,
-    secret: Credential,
+    placed: Vec<Placed>,
+    /// Absent where the owner uses no OAuth 2.0.
+    tokens: Option<TokenSource>,
+    signers: Vec<Signer>,
 }
 
 impl Session {
     /// Fails where nothing could ever be sent: the host tells the owner.
     pub fn from_config(json: &str) -> Result<Self, Failure> {
-        let config = Config::parse(json).map_err(|Unusable { code, message }| invalid(code, &message))?;
+        let config = Config::parse(json).map_err(unusable)?;
         let secret_url = first("url")?;
         if config.url.is_some() == secret_url.is_some() {
             return Err(invalid("one-url", "Set either the field url or the credential url."));
         }
-        let signs = config.signatures.iter().any(|signature| signature.scheme == Scheme::Standard);
-        let signing = if signs { Some(Signing::of_credentials()?) } else { None };
-        let placed = placed_secrets(&config)?;
-        Ok(Self { config, secret_url, placed, signing })
+        let signers = signing::of_credentials(&config)?;
+        let tokens = TokenSource::of_credentials(&config)?;
+        let placed = placed::of_credentials(&config, tokens.is_some())?;
+        Ok(Self { config, secret_url, placed, tokens, signers })
     }
 
     pub fn config(&self) -> &Config {
@@ -65,6 +57,11 @@ impl Session {
         }
     }
 
+    /// What gives access tokens, where the owner set it.
+    pub fn tokens(&self) -> Option<&TokenSource> {
+        self.tokens.as_ref()
+    }
+
     /// For a check: carries no event and no secret but the URL.
     pub fn head_request(&self) -> Result<Request, Failure> {
         let request = self.to("HEAD")?;
@@ -72,27 +69,24 @@ impl Session {
         Ok(request)
     }
 
-    /// The whole request for an event.
-    pub fn request(&self, call: &Call, index: u32, event: &Event) -> Result<Request, Failure> {
-        let plan = request::plan(&self.config, planned(event), call.traceparent(index).as_deref());
+    /// The whole request for what is planned, which is of these events.
+    pub fn request(&self, plan: &Plan, carries: &[u32], token: Option<&Token>) -> Result<Request, Failure> {
         let request = self.to(self.config.method.as_str())?;
-        request.carries(&[index]);
+        request.carries(carries);
         for (name, value) in &plan.headers {
             request.header(name, &[bytes(value)])?;
         }
-        for PlacedSecret { header, before, secret } in &self.placed {
-            request.header(header, &[bytes(before), Part::Secret((secret, Encoding::Raw))])?;
+        for placed in &self.placed {
+            placed.fill(&request)?;
         }
-        for piece in &plan.body {
-            match piece {
-                Piece::Data => request.body(&[Part::EventData(index)])?,
-                Piece::DataBase64 => request.body(&[Part::EventDataBase64(index)])?,
-                Piece::Bytes(all) => {
-                    all.chunks(BODY_CHUNK).try_for_each(|chunk| request.body(&[Part::Bytes(chunk.to_vec())]))?;
-                }
-            }
+        if let Some(token) = token {
+            token.fill(&request)?;
         }
-        self.sign(&request, &plan)?;
+        append(&request, &plan.body)?;
+        // A signer without keys writes what stands before the signatures: the time, the same in all of them.
+        let name = format!("{}timestamp", self.config.header_prefix);
+        request.sign_header(&name, &[Signed::Timestamp], "", "", &[], &[], "hmac-sha256", Encoding::Raw)?;
+        self.signers.iter().try_for_each(|signer| signer.sign(&request, &plan.id))?;
         Ok(request)
     }
 
@@ -102,62 +96,29 @@ impl Session {
             (None, url) => Ok(Request::new(method, url.as_deref().unwrap_or_default())),
         }
     }
-
-    /// Standard Webhooks 1.0: signatures of `id.timestamp.body`, side by side in one header. The host sets the time
-    /// when the request leaves, the same in both headers.
-    fn sign(&self, request: &Request, plan: &Plan) -> Result<(), Failure> {
-        let header = |word: &str| format!("{}{word}", self.config.header_prefix);
-        // A signer without keys writes what stands before the signatures.
-        request.sign_header(&header("timestamp"), &[Signed::Timestamp], "", "", &[], &[], HMAC, Encoding::Raw)?;
-        let Some(Signing { keys, version, algorithm }) = &self.signing else { return Ok(()) };
-        let message =
-            [Signed::Text(format!("{}.", plan.id)), Signed::Timestamp, Signed::Text(".".into()), Signed::Body];
-        let keys: Vec<_> = keys.iter().collect();
-        request.sign_header(&header("signature"), &[], version, " ", &message, &keys, algorithm, Encoding::Base64)
-    }
 }
 
-impl Signing {
-    /// The Ed25519 key where the owner set one; else the secret, which every destination has.
-    fn of_credentials() -> Result<Self, Failure> {
-        for (field, version, algorithm) in [("ed25519_key", "v1a,", "ed25519"), ("signing_secret", "v1,", HMAC)] {
-            let keys = credentials::get(field)?;
-            if !keys.is_empty() {
-                return Ok(Self { keys, version, algorithm });
+/// As few host calls as the bound on the guest's own bytes allows.
+fn append(request: &Request, pieces: &[Piece]) -> Result<(), Failure> {
+    let mut parts = Vec::with_capacity(pieces.len());
+    let mut own = 0;
+    for piece in pieces {
+        match piece {
+            Piece::Data(index) => parts.push(Part::EventData(*index)),
+            Piece::DataBase64(index) => parts.push(Part::EventDataBase64(*index)),
+            Piece::Bytes(all) => {
+                for chunk in all.chunks(BODY_CHUNK) {
+                    if own + chunk.len() > BODY_CHUNK {
+                        request.body(&parts)?;
+                        (own, parts) = (0, Vec::new());
+                    }
+                    own += chunk.len();
+                    parts.push(Part::Bytes(chunk.to_vec()));
+                }
             }
         }
-        Err(invalid("no-signing-key", "Set signing_secret or ed25519_key, or an empty list of signatures."))
     }
-}
-
-/// What authenticates us, as headers.
-fn placed_secrets(config: &Config) -> Result<Vec<PlacedSecret>, Failure> {
-    let mut placed = Vec::new();
-    let bearer = first("bearer_token")?;
-    let password = first("basic_password")?;
-    if bearer.is_some() && password.is_some() {
-        return Err(invalid("two-authorizations", "bearer_token and basic_password exclude each other: set one."));
-    }
-    if let Some(secret) = bearer {
-        placed.push(PlacedSecret { header: "authorization".to_owned(), before: "Bearer ", secret });
-    }
-    match (password, &config.basic_user) {
-        (Some(password), Some(user)) => {
-            let parts = [bytes(&format!("{user}:")), Part::Secret((&password, Encoding::Raw))];
-            let secret = credentials::compose(&parts, Encoding::Base64)?;
-            placed.push(PlacedSecret { header: "authorization".to_owned(), before: "Basic ", secret });
-        }
-        (Some(_), None) => return Err(invalid("no-basic-user", "basic_password needs the field basic_user.")),
-        (None, Some(_)) => return Err(invalid("no-basic-password", "basic_user needs the credential basic_password.")),
-        (None, None) => {}
-    }
-    if let Some(secret) = first("api_key")? {
-        if config.header(&config.api_key_header).is_some() {
-            return Err(invalid("two-api-keys", "The header of api_key is also in the field headers."));
-        }
-        placed.push(PlacedSecret { header: config.api_key_header.clone(), before: "", secret });
-    }
-    Ok(placed)
+    if parts.is_empty() { Ok(()) } else { request.body(&parts) }
 }
 
 /// The value in force of a field, if it is set: receivers take one password at a time.
@@ -169,12 +130,18 @@ fn bytes(text: &str) -> Part<'static> {
     Part::Bytes(text.as_bytes().to_vec())
 }
 
-fn invalid(code: &str, message: &str) -> Failure {
+pub fn invalid(code: &str, message: &str) -> Failure {
     Failure { kind: Kind::Invalid, code: code.to_owned(), message: message.to_owned() }
 }
 
-fn planned(event: &Event) -> request::Event<'_> {
+fn unusable(Unusable { code, message }: Unusable) -> Failure {
+    invalid(code, &message)
+}
+
+/// An event as planning reads it.
+pub fn planned(index: u32, event: &Event) -> request::Event<'_> {
     request::Event {
+        index,
         id: &event.id,
         event_type: &event.type_,
         source: &event.source,

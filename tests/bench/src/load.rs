@@ -1,72 +1,141 @@
-//! A closed loop: so many publishers, each with one event at a time, 1 KB payloads, SQLite.
+//! A closed loop: so many publishers, each with one event at a time, 1 KB payloads.
 
-use crate::{cpu, sink::Sink};
-use railhead_harness::{Host, HostOptions};
+use crate::figures::{percentiles, round};
+use crate::process::{Used, memory_mb};
+use crate::sink::{Sink, now_us};
+use crate::target::{self, Publish};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// A payload of about a kilobyte.
-#[must_use]
-pub fn payload() -> Value {
-    json!({"order": "order-70001", "customer": {"id": "cus_8841", "name": "Ana Ruiz"}, "note": "x".repeat(900)})
+/// How much.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Deliveries that come of each event.
+    pub destinations: usize,
+    pub events: usize,
+    pub publishers: usize,
 }
 
-/// Runs a load and reports.
-pub async fn run(destinations: usize, events: usize, publishers: usize) -> Value {
-    let folder = tempfile::tempdir().expect("a folder");
-    let sink = Sink::start();
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
-    let client = host.client();
-    client.make_tenant("acme").await;
-    for n in 0..destinations {
-        let body = json!({"connector": "webhook", "config": {"url": format!("{}/d{n}", sink.base)}});
-        client.make_destination("acme", &format!("d{n}"), &body).await;
-    }
-    let http = reqwest::Client::new();
-    warm_up(&client, &sink, &http, destinations).await;
+/// Events before the measured ones.
+const WARM_UP: usize = 200;
 
-    let before = (cpu::seconds(host.pid()), cpu::seconds(sink.pid()), cpu::bytes_written(host.pid()));
+/// Runs a load on a host of our own with SQLite, and reports.
+pub async fn run(load: Load) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sink = Sink::start("127.0.0.1:0");
+    let (host, _) = target::host(folder.path(), &sink.base, load.destinations).await;
+    let http = reqwest::Client::new();
+    drive(&Publish::railhead(&host), "acme", load, 0..WARM_UP, &sink, &http).await;
+    let before = target::counters(&http, &host).await;
+    let mut report =
+        measure(&Publish::railhead(&host), "acme", load, &sink, &http, &[("host".to_owned(), host.pid())]).await;
+    let after = target::counters(&http, &host).await;
+    let counted = |name: &str| after.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0);
+    report["commits_per_event"] = json!(round(counted("railhead_store_commits_total") / load.events as f64, 3));
+    report
+}
+
+/// Runs the same load on any other server, whose destinations were made beforehand; `processes` are its own.
+pub async fn against(publish: &Publish, load: Load, sink: &Sink, processes: &[(String, u32)]) -> Value {
+    let http = reqwest::Client::new();
+    drive(publish, "acme", load, 0..WARM_UP, sink, &http).await;
+    measure(publish, "acme", load, sink, &http, processes).await
+}
+
+async fn measure(
+    publish: &Publish,
+    tenant: &str,
+    load: Load,
+    sink: &Sink,
+    http: &reqwest::Client,
+    processes: &[(String, u32)],
+) -> Value {
+    let mut all = processes.to_vec();
+    all.extend([("sink".to_owned(), sink.pid()), ("generator".to_owned(), 0)]);
+    // This program's children are counted by themselves.
+    let own = |pid: u32| if pid == 0 { Used::alone(std::process::id()) } else { Used::by(pid) };
+    let before: Vec<Used> = all.iter().map(|(_, pid)| own(*pid)).collect();
+    let driven = drive(publish, tenant, load, WARM_UP..WARM_UP + load.events, sink, http).await;
+    // What was sent last is recorded a moment later.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let after: Vec<Used> = all.iter().map(|(_, pid)| own(*pid)).collect();
+    let mut report = driven.report(load);
+    for (((name, pid), before), after) in all.iter().zip(before).zip(after) {
+        let used = after.since(before);
+        let deliveries = (load.events * load.destinations) as f64;
+        let memory = memory_mb(if *pid == 0 { std::process::id() } else { *pid });
+        report[name] = json!({
+            "cpu_s_per_1000_deliveries": round(used.cpu / deliveries * 1_000.0, 3),
+            "bytes_written_per_event": (used.written / load.events as f64).round(),
+            "rss_mb": memory.0.round(), "peak_rss_mb": memory.1.round(),
+        });
+    }
+    report
+}
+
+struct Driven {
+    accepted_s: f64,
+    delivered_s: f64,
+    publish_us: Vec<u64>,
+    end_to_end_us: Vec<u64>,
+}
+
+impl Driven {
+    fn report(mut self, load: Load) -> Value {
+        let deliveries = (load.events * load.destinations) as f64;
+        json!({
+            "destinations": load.destinations, "events": load.events, "publishers": load.publishers,
+            "accepted_per_s": (load.events as f64 / self.accepted_s).round(),
+            "delivered_per_s": (deliveries / self.delivered_s).round(),
+            "publish_call_ms": percentiles(&mut self.publish_us),
+            "end_to_end_ms": percentiles(&mut self.end_to_end_us),
+        })
+    }
+}
+
+/// Publishes these events and waits until all of their deliveries came.
+async fn drive(
+    publish: &Publish,
+    tenant: &str,
+    load: Load,
+    events: std::ops::Range<usize>,
+    sink: &Sink,
+    http: &reqwest::Client,
+) -> Driven {
     let start = Instant::now();
-    let (next, wanted) = (Arc::new(AtomicUsize::new(0)), sink.count(&http).await + events * destinations);
-    let loops: Vec<_> = (0..publishers)
+    let wanted = sink.count(http).await + events.len() * load.destinations;
+    let (next, end) = (Arc::new(AtomicUsize::new(events.start)), events.end);
+    let loops: Vec<_> = (0..load.publishers)
         .map(|_| {
-            let (client, next) = (client.clone(), Arc::clone(&next));
+            let (publish, tenant, http, next) = (publish.clone(), tenant.to_owned(), http.clone(), Arc::clone(&next));
             tokio::spawn(async move {
-                while next.fetch_add(1, Ordering::Relaxed) < events {
-                    let event = json!({"tenant": "acme", "type": "order.created", "data": payload()});
-                    while client.post("/v1/events", &event).await.0 != 202 {}
+                let mut sent = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= end {
+                        return sent;
+                    }
+                    let (began, begun_us) = (Instant::now(), now_us());
+                    while !(200..300).contains(&publish.send(&http, &tenant, n).await) {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    sent.push((n, begun_us, began.elapsed().as_micros() as u64));
                 }
             })
         })
         .collect();
+    let mut sent = Vec::new();
     for one in loops {
-        one.await.expect("a publisher");
+        sent.extend(one.await.expect("a publisher"));
     }
-    let accepted = start.elapsed().as_secs_f64();
-    sink.wait(&http, wanted).await;
-    let delivered = start.elapsed().as_secs_f64();
-    // What was sent last is recorded a moment later.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    let deliveries = (events * destinations) as f64;
-    let per_1000 = |seconds: f64| (seconds / deliveries * 1_000_000.0).round() / 1_000.0;
-    json!({
-        "destinations": destinations, "events": events, "publishers": publishers,
-        "accepted_per_s": (events as f64 / accepted).round(),
-        "delivered_per_s": (deliveries / delivered).round(),
-        "host_cpu_s_per_1000": per_1000(cpu::seconds(host.pid()) - before.0),
-        "sink_cpu_s_per_1000": per_1000(cpu::seconds(sink.pid()) - before.1),
-        "disk_bytes_per_delivery": ((cpu::bytes_written(host.pid()) - before.2) / deliveries).round(),
-        "host_rss_mb": cpu::rss_mb(host.pid()).round(),
-    })
-}
-
-async fn warm_up(client: &railhead_harness::Client, sink: &Sink, http: &reqwest::Client, destinations: usize) {
-    let before = sink.count(http).await;
-    for _ in 0..200 {
-        let event = json!({"tenant": "acme", "type": "warm.up", "data": payload()});
-        client.post("/v1/events", &event).await;
-    }
-    sink.wait(http, before + 200 * destinations).await;
+    let accepted_s = start.elapsed().as_secs_f64();
+    sink.wait(http, wanted).await;
+    let delivered_s = start.elapsed().as_secs_f64();
+    let begun: BTreeMap<usize, u64> = sent.iter().map(|(n, begun_us, _)| (*n, *begun_us)).collect();
+    let arrivals = sink.arrivals(http).await;
+    let end_to_end_us = arrivals.iter().filter_map(|(n, at)| Some(at.saturating_sub(*begun.get(n)?))).collect();
+    Driven { accepted_s, delivered_s, publish_us: sent.iter().map(|(_, _, us)| *us).collect(), end_to_end_us }
 }

@@ -1,41 +1,83 @@
-//! Benchmarks: programs, never timed tests. Prints JSON; quote CPU-seconds per 1,000 deliveries and ratios of one run.
+//! Benchmarks: programs, never timed tests. Quote CPU-seconds per 1,000 deliveries and ratios of one run.
 //!
-//! `cargo run --release -p railhead-bench -- all`
+//! `cargo run --release -p railhead-bench -- all --json`
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program whose output is its purpose
 #![allow(clippy::disallowed_methods)] // it measures time, and it is a client, not the host
 
-mod cpu;
+mod fairness;
+mod figures;
 mod load;
 mod paced;
+mod process;
 mod sandbox;
 mod sink;
+mod target;
 
 use clap::{Parser, ValueEnum};
+use fairness::Neighbours;
+use load::Load;
 use serde_json::{Value, json};
+use sink::Sink;
+use std::process::ExitCode;
+use target::Publish;
+
+/// The worst healthy tenant's p99 beside dead neighbours, against alone.
+const MOST_UNFAIR: f64 = 1.5;
 
 #[derive(Parser)]
 struct Arguments {
     /// What to measure.
     #[arg(value_enum, default_value = "all")]
     what: What,
+    /// Prints JSON instead of lines.
+    #[arg(long)]
+    json: bool,
     /// Events of each load.
     #[arg(long, default_value_t = 20_000)]
     events: usize,
     /// Publishers of the closed loop.
     #[arg(long, default_value_t = 64)]
     publishers: usize,
-    /// Seconds of the paced run.
-    #[arg(long, default_value_t = 20)]
-    seconds: u64,
-    /// For itself: the counting receiver, in a process of its own.
-    #[arg(long, hide = true)]
-    as_sink: bool,
+    /// Deliveries that come of each event (`load` only; without it, 1 and then 10).
+    #[arg(long)]
+    destinations: Option<usize>,
+    /// Seconds of the paced run, and beside dead neighbours.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Events a second of all healthy tenants together (`fairness`).
+    #[arg(long, default_value_t = 100)]
+    rate: u64,
+    /// Events that wait at each dead neighbour (`fairness`).
+    #[arg(long, default_value_t = 10_000)]
+    waiting: usize,
+    /// Where the receiver listens. Another server's destinations must know it, so give it a port of its own there.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sink_listen: String,
+    #[command(flatten)]
+    other: Other,
+}
+
+/// Any other webhook server, whose destinations lead to the receiver already.
+#[derive(clap::Args)]
+struct Other {
+    /// Runs the load on another server: URL of its publish call, with `{id}`, `{n}` and `{tenant}` to be filled in.
+    #[arg(long, value_name = "URL_TEMPLATE")]
+    against: Option<String>,
+    /// A header of its publish call, `Name: value`.
+    #[arg(long)]
+    header: Vec<String>,
+    /// The body of its publish call; `{data}` is a payload of 1 KB as JSON.
+    #[arg(long, default_value = "{data}")]
+    body_template: String,
+    /// One of its processes, with all that descend from it: `name=pid`.
+    #[arg(long, value_parser = named_pid)]
+    pid: Vec<(String, u32)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything below.
+    /// Everything below but `sink`.
     All,
     /// A closed loop with one destination, then with ten.
     Load,
@@ -43,30 +85,74 @@ enum What {
     Paced,
     /// The webhook connector through the sandbox beside plain reqwest.
     Sandbox,
+    /// Fifty healthy tenants beside three dead ones; fails above 1.5 times the worst p99 alone.
+    Fairness,
+    /// The receiver alone, until it is killed.
+    Sink,
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if arguments.as_sink {
-        sink::run().await;
-        return;
+    if arguments.what == What::Sink {
+        sink::run(&arguments.sink_listen).await;
+        return ExitCode::SUCCESS;
     }
-    let wants = |what| arguments.what == what || arguments.what == What::All;
     let mut report = json!({"machine": machine()});
+    if let Some(url) = &arguments.other.against {
+        report["against"] = against(url, &arguments).await;
+    } else {
+        own(&arguments, &mut report).await;
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("json prints"));
+    } else {
+        let mut lines = Vec::new();
+        figures::lines("", &report, &mut lines);
+        println!("{}", lines.join("\n"));
+    }
+    let unfair = report["fairness"]["worst_ratio"].as_f64().is_some_and(|ratio| ratio > MOST_UNFAIR);
+    if unfair {
+        eprintln!("unfair: the worst healthy p99 is more than {MOST_UNFAIR} times what it is alone");
+    }
+    ExitCode::from(u8::from(unfair))
+}
+
+async fn own(arguments: &Arguments, report: &mut Value) {
+    let wants = |what| arguments.what == what || arguments.what == What::All;
     if wants(What::Load) {
-        for destinations in [1, 10] {
+        let sizes = arguments.destinations.map_or_else(|| vec![1, 10], |one| vec![one]);
+        for destinations in sizes {
+            // Ten times the deliveries of an event take longer.
             let events = if destinations == 1 { arguments.events } else { arguments.events / 4 };
-            report[format!("load_{destinations}")] = load::run(destinations, events, arguments.publishers).await;
+            let load = Load { destinations, events, publishers: arguments.publishers };
+            report[format!("load_{destinations}")] = load::run(load).await;
         }
     }
     if wants(What::Paced) {
-        report["paced_100"] = paced::run(100, arguments.seconds).await;
+        report["paced_100"] = paced::run(100, arguments.seconds.unwrap_or(20)).await;
     }
     if wants(What::Sandbox) {
         report["sandbox"] = sandbox::run(arguments.events).await;
     }
-    println!("{}", serde_json::to_string_pretty(&report).expect("json prints"));
+    if wants(What::Fairness) {
+        let (waiting, rate, seconds) = (arguments.waiting, arguments.rate, arguments.seconds.unwrap_or(60));
+        report["fairness"] = fairness::run(Neighbours { waiting, rate, seconds }).await;
+    }
+}
+
+async fn against(url: &str, arguments: &Arguments) -> Value {
+    let other = &arguments.other;
+    let publish = Publish { url: url.to_owned(), headers: other.header.clone(), body: other.body_template.clone() };
+    let destinations = arguments.destinations.unwrap_or(1);
+    let load = Load { destinations, events: arguments.events, publishers: arguments.publishers };
+    let sink = Sink::start(&arguments.sink_listen);
+    load::against(&publish, load, &sink, &other.pid).await
+}
+
+fn named_pid(text: &str) -> Result<(String, u32), String> {
+    let (name, pid) = text.split_once('=').ok_or("name=pid")?;
+    Ok((name.to_owned(), pid.parse().map_err(|error| format!("{pid}: {error}"))?))
 }
 
 fn machine() -> Value {

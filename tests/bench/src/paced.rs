@@ -1,56 +1,79 @@
 //! A steady trickle: end to end from the publish call to the receiver, by one machine's clock; fsync beside it.
 
+use crate::figures::{percentiles, round};
+use crate::process::Used;
 use crate::sink::{Sink, now_us};
-use railhead_harness::{Host, HostOptions};
+use crate::target::{self, Publish};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::Range;
 use std::time::{Duration, Instant};
+
+/// What was published, when, and how long each call took.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// By the event's number, microseconds since 1970.
+    pub begun_us: BTreeMap<usize, u64>,
+    pub calls_us: Vec<u64>,
+}
 
 /// Publishes `rate` events a second for so many seconds and reports.
 pub async fn run(rate: u64, seconds: u64) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
-    let sink = Sink::start();
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
-    let client = host.client();
-    client.make_tenant("acme").await;
-    let body = json!({"connector": "webhook", "config": {"url": format!("{}/d", sink.base)}});
-    client.make_destination("acme", "d", &body).await;
+    let sink = Sink::start("127.0.0.1:0");
+    let (host, _) = target::host(folder.path(), &sink.base, 1).await;
     let http = reqwest::Client::new();
-    let mut pace = tokio::time::interval(Duration::from_micros(1_000_000 / rate));
-    let (mut sent, mut answers) = (BTreeMap::new(), tokio::task::JoinSet::new());
+    let publish = Publish::railhead(&host);
     let warm = rate as usize;
-    for n in 0..rate * (seconds + 1) {
-        pace.tick().await;
-        let id = format!("e{n}");
-        let event = json!({"tenant": "acme", "type": "t", "id": id, "data": crate::load::payload()});
-        sent.insert(id, now_us());
-        let client = client.clone();
-        answers.spawn(async move {
-            let start = Instant::now();
-            (client.post("/v1/events", &event).await.0, start.elapsed().as_micros() as u64)
-        });
-    }
-    let mut accepts = Vec::new();
-    while let Some(answer) = answers.join_next().await {
-        let (status, us) = answer.expect("a publish");
-        assert_eq!(status, 202);
-        accepts.push(us);
-    }
-    sink.wait(&http, sent.len()).await;
-    let arrivals: BTreeMap<_, _> = sink.arrivals(&http).await.into_iter().collect();
-    let mut ends: Vec<u64> = sent
-        .iter()
-        .filter(|(id, _)| id[1..].parse::<usize>().is_ok_and(|n| n >= warm))
-        .map(|(id, at)| arrivals[id] - at)
-        .collect();
+    let acme = |_| "acme".to_owned();
+    send(&publish, &http, rate, 0..warm, acme).await;
+    let before = Used::by(host.pid());
+    let events = rate as usize * seconds as usize;
+    let mut sent = send(&publish, &http, rate, warm..warm + events, acme).await;
+    sink.wait(&http, warm + events).await;
+    let used = Used::by(host.pid()).since(before);
+    let mut ends: Vec<u64> = latencies(&sent, &sink.arrivals(&http).await).into_iter().map(|(_, us)| us).collect();
     json!({
         "rate": rate, "events": ends.len(),
         "end_to_end_ms": percentiles(&mut ends),
-        "publish_call_ms": percentiles(&mut accepts),
+        "publish_call_ms": percentiles(&mut sent.calls_us),
         "fsync_ms": percentiles(&mut fsyncs(folder.path())),
-        "host_cpu_seconds": crate::cpu::seconds(host.pid()),
+        "host_cpu_s_per_1000_deliveries": round(used.cpu / events as f64 * 1_000.0, 3),
     })
+}
+
+/// Publishes these events at a rate, whatever the answers take, each to the tenant that `tenant` names.
+pub async fn send(
+    publish: &Publish,
+    http: &reqwest::Client,
+    rate: u64,
+    events: Range<usize>,
+    tenant: impl Fn(usize) -> String,
+) -> Published {
+    let mut pace = tokio::time::interval(Duration::from_micros(1_000_000 / rate));
+    let (mut published, mut answers) = (Published::default(), tokio::task::JoinSet::new());
+    for n in events {
+        pace.tick().await;
+        let (publish, http, tenant) = (publish.clone(), http.clone(), tenant(n));
+        published.begun_us.insert(n, now_us());
+        answers.spawn(async move {
+            let start = Instant::now();
+            (publish.send(&http, &tenant, n).await, start.elapsed().as_micros() as u64)
+        });
+    }
+    while let Some(answer) = answers.join_next().await {
+        let (status, us) = answer.expect("a publish");
+        assert!((200..300).contains(&status), "a publish was answered with {status}");
+        published.calls_us.push(us);
+    }
+    published
+}
+
+/// From the publish call to the receiver, by event, in microseconds.
+pub fn latencies(published: &Published, arrivals: &[(usize, u64)]) -> Vec<(usize, u64)> {
+    let latency = |(n, at): &(usize, u64)| Some((*n, at.saturating_sub(*published.begun_us.get(n)?)));
+    arrivals.iter().filter_map(latency).collect()
 }
 
 /// 4 KB appended and synced, as often as it takes to know.
@@ -64,12 +87,4 @@ fn fsyncs(folder: &std::path::Path) -> Vec<u64> {
             start.elapsed().as_micros() as u64
         })
         .collect()
-}
-
-fn percentiles(us: &mut [u64]) -> Value {
-    us.sort_unstable();
-    let at = |permille: usize| {
-        us.get((us.len() * permille / 1_000).min(us.len().saturating_sub(1))).map_or(0.0, |us| *us as f64 / 1_000.0)
-    };
-    json!({"p50": at(500), "p99": at(990), "p999": at(999)})
 }

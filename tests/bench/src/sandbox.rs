@@ -1,6 +1,7 @@
 //! The webhook connector through the sandbox and egress, beside plain reqwest: the same requests, one run, one process.
 
-use crate::{cpu, sink::Sink};
+use crate::process::Used;
+use crate::sink::Sink;
 use futures::StreamExt as _;
 use railhead_model::event::Head;
 use railhead_model::{Event, EventUid, SystemClock, Timestamp};
@@ -15,7 +16,7 @@ const HAND_OVER: usize = 32;
 
 /// Sends `events` requests each way and reports.
 pub async fn run(events: usize) -> Value {
-    let sink = Sink::start();
+    let sink = Sink::start("127.0.0.1:0");
     let plain = plain(&sink, events).await;
     let sandboxed = sandboxed(&sink, events).await;
     json!({
@@ -27,15 +28,15 @@ pub async fn run(events: usize) -> Value {
 
 async fn measured(events: usize, work: impl Future<Output = ()>) -> (f64, f64) {
     let (own, start) = (std::process::id(), Instant::now());
-    let before = cpu::seconds(own);
+    let before = Used::alone(own).cpu;
     work.await;
-    let used = cpu::seconds(own) - before;
+    let used = Used::alone(own).cpu - before;
     ((used / events as f64 * 1_000_000.0).round() / 1_000.0, (events as f64 / start.elapsed().as_secs_f64()).round())
 }
 
 async fn plain(sink: &Sink, events: usize) -> (f64, f64) {
     let client = reqwest::Client::new();
-    let (url, body) = (format!("{}/plain", sink.base), crate::load::payload().to_string());
+    let (url, body) = (format!("{}/plain", sink.base), crate::target::payload(0).to_string());
     let send = |_| {
         let request =
             client.post(&url).header("webhook-id", "x").header("content-type", "application/json").body(body.clone());
@@ -71,7 +72,7 @@ async fn sandboxed(sink: &Sink, events: usize) -> (f64, f64) {
             value: zeroize::Zeroizing::new(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_vec()),
         }],
     };
-    let data = bytes::Bytes::from(crate::load::payload().to_string());
+    let data = bytes::Bytes::from(crate::target::payload(0).to_string());
     let call = |_| {
         let events = (0..HAND_OVER).map(|n| CallEvent {
             event: Arc::new(event(n, data.clone())),

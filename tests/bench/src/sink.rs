@@ -1,20 +1,27 @@
 //! The counting receiver, in a process of its own so that its CPU is not the host's.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use bytes::Bytes;
+use futures::StreamExt as _;
 use std::io::BufRead as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// When which event came: its number, and microseconds since 1970.
+pub type Arrival = (usize, u64);
 
 #[derive(Clone, Default)]
 struct Ledger {
     count: Arc<AtomicUsize>,
-    /// (webhook-id, microseconds of arrival)
-    arrivals: Arc<Mutex<Vec<(String, u64)>>>,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
 }
 
 /// Microseconds since 1970.
@@ -23,32 +30,56 @@ pub fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
 }
 
-/// Serves until killed: POST anything counts; `/count` and `/arrivals` tell.
-pub async fn run() {
-    let ledger = Ledger::default();
+/// Serves until killed. `/slow` answers after 10 s, `/endless` with a body that never ends; any other path counts and
+/// answers 204. `/count` and `/arrivals` tell.
+pub async fn run(listen: &str) {
     let router = Router::new()
         .route(
             "/count",
-            axum::routing::get(|State(ledger): State<Ledger>| async move {
-                ledger.count.load(Ordering::Relaxed).to_string()
-            }),
+            get(|State(ledger): State<Ledger>| async move { ledger.count.load(Ordering::Relaxed).to_string() }),
         )
         .route(
             "/arrivals",
-            axum::routing::get(|State(ledger): State<Ledger>| async move {
+            get(|State(ledger): State<Ledger>| async move {
                 axum::Json(ledger.arrivals.lock().expect("unpoisoned").clone())
             }),
         )
-        .fallback(|State(ledger): State<Ledger>, headers: HeaderMap, _: bytes::Bytes| async move {
-            let id = headers.get("webhook-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-            ledger.arrivals.lock().expect("unpoisoned").push((id, now_us()));
-            ledger.count.fetch_add(1, Ordering::Relaxed);
-            StatusCode::NO_CONTENT
-        })
-        .with_state(ledger);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        .route("/slow", any(slow))
+        .route("/endless", any(endless))
+        .fallback(receive)
+        .with_state(Ledger::default());
+    let listener = tokio::net::TcpListener::bind(listen).await.expect("the address is free");
     println!("{}", listener.local_addr().expect("bound"));
     axum::serve(listener, router).await.expect("serves");
+}
+
+async fn receive(State(ledger): State<Ledger>, body: Bytes) -> StatusCode {
+    if let Some(n) = number(&body) {
+        ledger.arrivals.lock().expect("unpoisoned").push((n, now_us()));
+    }
+    ledger.count.fetch_add(1, Ordering::Relaxed);
+    StatusCode::NO_CONTENT
+}
+
+/// The event's number, from its payload.
+fn number(body: &[u8]) -> Option<usize> {
+    let mark = b"bench-";
+    let at = body.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let digits = body[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&body[at..at + digits]).ok()?.parse().ok()
+}
+
+async fn slow(_: Bytes) -> StatusCode {
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    StatusCode::NO_CONTENT
+}
+
+async fn endless(_: Bytes) -> Response {
+    let chunks = futures::stream::repeat(()).then(|()| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 1_024]))
+    });
+    Body::from_stream(chunks).into_response()
 }
 
 /// A receiver process; killed when dropped.
@@ -61,9 +92,11 @@ pub struct Sink {
 impl Sink {
     /// Starts this program again as a receiver.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(listen: &str) -> Self {
         let own = std::env::current_exe().expect("a path");
-        let mut child = Command::new(own).arg("--as-sink").stdout(Stdio::piped()).spawn().expect("starts");
+        let mut command = Command::new(own);
+        command.args(["sink", "--sink-listen", listen]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("piped");
         std::io::BufReader::new(out).read_line(&mut line).expect("its address");
@@ -85,12 +118,12 @@ impl Sink {
     /// Waits until so many requests came.
     pub async fn wait(&self, http: &reqwest::Client, count: usize) {
         while self.count(http).await < count {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// When each event arrived.
-    pub async fn arrivals(&self, http: &reqwest::Client) -> Vec<(String, u64)> {
+    pub async fn arrivals(&self, http: &reqwest::Client) -> Vec<Arrival> {
         http.get(format!("{}/arrivals", self.base)).send().await.expect("answers").json().await.expect("json")
     }
 }

@@ -152,6 +152,12 @@ impl Host {
         self.child.wait().expect("our own process").code()
     }
 
+    /// The lines that it prints, also after this value is gone.
+    #[must_use]
+    pub fn lines(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.log)
+    }
+
     /// What it printed so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -1,10 +1,15 @@
 //! What end-to-end tests and benchmarks stand on: the real binary in a process of its own, a real receiver with a
 //! ledger, and a client of the public API. Loopback only.
 
+pub mod browser;
+pub mod certificates;
 pub mod client;
 pub mod host;
+pub mod peer;
 pub mod sink;
 
-pub use client::Client;
+pub use browser::{Browser, Page};
+pub use client::{Client, Kept};
 pub use host::{Host, HostOptions};
+pub use peer::{Peer, Reply, Waits};
 pub use sink::{Received, Script, Sink};

@@ -1,4 +1,4 @@
-//! What leaves verifies with an independent library, byte for byte as published.
+//! What leaves verifies with independent libraries, byte for byte as published.
 
 use base64::Engine as _;
 use railhead_harness::{Client, Host, HostOptions, Received, Sink};
@@ -18,8 +18,29 @@ async fn reveal(client: &Client, destination: &str) -> String {
     body["value"].as_str().expect("a value").to_owned()
 }
 
-/// Runs `tests/verify.py`: how many requests verified, and how many changed ones were refused.
-fn verify(requests: &[Received], secrets: &BTreeMap<String, String>) -> (u64, u64) {
+/// One way to verify what comes at a path.
+struct Way {
+    path: String,
+    verifier: &'static str,
+    /// Each must verify.
+    secrets: Vec<String>,
+    /// None may.
+    former: Vec<String>,
+}
+
+impl Way {
+    fn new(path: &str, verifier: &'static str, secrets: &[&str]) -> Self {
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned()).collect();
+        Self { path: path.to_owned(), verifier, secrets, former: Vec::new() }
+    }
+
+    fn former(self, secret: &str) -> Self {
+        Self { former: vec![secret.to_owned()], ..self }
+    }
+}
+
+/// Runs `tests/verify.py`: how many requests verified; it refused as many changed ones.
+fn verify(requests: &[Received], ways: &[Way]) -> u64 {
     let python = std::env::var("RAILHEAD_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../verify.py");
     let mut checker = Command::new(python)
@@ -29,8 +50,9 @@ fn verify(requests: &[Received], secrets: &BTreeMap<String, String>) -> (u64, u6
         .spawn()
         .expect("python runs; tests/run.sh installs what it needs");
     let mut input = checker.stdin.take().expect("piped");
-    for (path, secret) in secrets {
-        writeln!(input, "{}", json!({"path": path, "secret": secret})).expect("written");
+    for Way { path, verifier, secrets, former } in ways {
+        let way = json!({"path": path, "verifier": verifier, "secret": secrets.join(" "), "former": former.join(" ")});
+        writeln!(input, "{way}").expect("written");
     }
     for one in requests {
         let body = base64::engine::general_purpose::STANDARD.encode(&one.body);
@@ -38,9 +60,10 @@ fn verify(requests: &[Received], secrets: &BTreeMap<String, String>) -> (u64, u6
     }
     drop(input);
     let out = checker.wait_with_output().expect("ends");
-    assert!(out.status.success(), "the independent library refuses a webhook (see standard error)");
+    assert!(out.status.success(), "an independent library refuses a webhook (see standard error)");
     let counts: Value = serde_json::from_slice(&out.stdout).expect("its counts");
-    (counts["verified"].as_u64().expect("a number"), counts["refused"].as_u64().expect("a number"))
+    assert_eq!(counts["verified"], counts["refused"]);
+    counts["verified"].as_u64().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,11 +73,11 @@ async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched
     let client = host.client();
     client.make_tenant("acme").await;
     let modes = ["standard", "raw", "cloudevents-structured", "cloudevents-binary"];
-    let mut secrets = BTreeMap::new();
+    let mut ways = Vec::new();
     for mode in modes {
         let body = json!({"connector": "webhook", "config": {"url": sink.url(&format!("/{mode}")), "mode": mode}});
         client.make_destination("acme", mode, &body).await;
-        secrets.insert(format!("/{mode}"), reveal(&client, mode).await);
+        ways.push(Way::new(&format!("/{mode}"), "standard", &[&reveal(&client, mode).await]));
     }
     let event = format!("{{\"tenant\":\"acme\",\"type\":\"order.created\",\"id\":\"e-1\",\"data\":{RAW}}}");
     let (status, body) = client.send("POST", "/v1/events", "application/json", event.into_bytes()).await;
@@ -62,7 +85,7 @@ async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched
     assert!(sink.wait(Duration::from_secs(20), |received| received.len() >= 4).await, "{}", host.log());
 
     let received = sink.received();
-    assert_eq!(verify(&received, &secrets), (4, 4));
+    assert_eq!(verify(&received, &ways), 4);
     let body_at = |path: &str| String::from_utf8(sink.received_at(path)[0].body.to_vec()).expect("utf-8");
     assert_eq!(body_at("/raw"), RAW);
     assert_eq!(body_at("/cloudevents-binary"), RAW);
@@ -72,37 +95,75 @@ async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched
     assert_eq!((headers["ce-type"].as_str(), headers["ce-id"].as_str()), ("order.created", "e-1"));
 }
 
+const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Destinations as other webhook servers' receivers want them, and how each is verified.
+fn shapes() -> [(&'static str, Value, &'static [&'static str]); 5] {
+    let stripe = json!({"scheme": "custom", "header": "stripe-signature", "content": "{timestamp}.{body}",
+        "each": "v1={signature}", "join": ",", "value": "t={timestamp},{signatures}", "encoding": "hex",
+        "secret_encoding": "utf8"});
+    let outpost = json!({"scheme": "custom", "header": "x-outpost-signature", "content": "{body}",
+        "each": "{signature}", "join": ",", "value": "v0={signatures}", "encoding": "hex", "secret_encoding": "utf8"});
+    let together = json!([{"scheme": "standard"}, stripe, outpost]);
+    [
+        ("standard", json!({}), &["standard"]),
+        ("svix", json!({"header_prefix": "svix-"}), &["svix"]),
+        ("stripe", json!({"mode": "raw", "signatures": [stripe]}), &["stripe"]),
+        ("outpost", json!({"mode": "raw", "signatures": [outpost]}), &["outpost"]),
+        ("together", json!({"header_prefix": "svix-", "signatures": together}), &["svix", "stripe", "outpost"]),
+    ]
+}
+
+/// Publishes an event; what came of it at every shape's path.
+async fn publish(client: &Client, sink: &Sink, id: &str) -> Vec<Received> {
+    let event = json!({"tenant": "acme", "type": "t", "id": id, "data": {"id": id}});
+    let (status, body) = client.post("/v1/events", &event).await;
+    assert_eq!((status, &body["deliveries"]), (202, &json!(shapes().len())), "{body}");
+    let own =
+        |one: &Received| [one.headers.get("webhook-id"), one.headers.get("svix-id")].contains(&Some(&id.to_owned()));
+    let all = |received: &[Received]| received.iter().filter(|one| own(one)).count() >= shapes().len();
+    assert!(sink.wait(Duration::from_secs(20), all).await, "{id} did not arrive everywhere");
+    let mut received = sink.received();
+    received.retain(own);
+    received
+}
+
+/// One event before, one while both secrets are in force, one after.
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_secret_rotates_both_verify_and_afterwards_only_the_new_one() {
+async fn receivers_of_svix_stripe_and_outpost_verify_through_a_rotation() {
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
     let host = Host::start(folder.path(), &HostOptions::default()).await;
     let client = host.client();
     client.make_tenant("acme").await;
-    client
-        .make_destination("acme", "hook", &json!({"connector": "webhook", "config": {"url": sink.url("/hook")}}))
-        .await;
-    let old = reveal(&client, "hook").await;
-    let new = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let path = "/v1/tenants/acme/destinations/hook/credentials/signing_secret";
-    let publish = async |id: &str| {
-        let event = json!({"tenant": "acme", "type": "t", "id": id, "data": {}});
-        assert_eq!(client.post("/v1/events", &event).await.0, 202);
-        assert!(sink.wait(Duration::from_secs(20), |all| all.iter().any(|one| one.headers["webhook-id"] == id)).await);
-        let mut found = sink.received_at("/hook");
-        found.retain(|one| one.headers["webhook-id"] == id);
-        found
+    let mut old = BTreeMap::new();
+    for (name, mut config, _) in shapes() {
+        config["url"] = sink.url(&format!("/{name}")).into();
+        client.make_destination("acme", name, &json!({"connector": "webhook", "config": config})).await;
+        old.insert(name, reveal(&client, name).await);
+    }
+    let ways = |way: &dyn Fn(String, &'static str, &str) -> Way| {
+        let of = |(name, verifiers): (&'static str, &'static [&'static str])| {
+            verifiers.iter().map(move |verifier| (name, *verifier))
+        };
+        let all = shapes().into_iter().map(|(name, _, verifiers)| (name, verifiers)).flat_map(of);
+        all.map(|(name, verifier)| way(format!("/{name}"), verifier, &old[name])).collect::<Vec<_>>()
     };
-    let both = BTreeMap::from([("/hook".to_owned(), format!("{old} {new}"))]);
-    let only_new = BTreeMap::from([("/hook".to_owned(), new.to_owned())]);
+    let rotate = async |overlap_ms: u32| {
+        for (name, ..) in shapes() {
+            let path = format!("/v1/tenants/acme/destinations/{name}/credentials/signing_secret");
+            let (status, body) = client.put(&path, &json!({"value": NEW, "overlap_ms": overlap_ms})).await;
+            assert_eq!(status, 200, "{body}");
+        }
+    };
 
-    let (status, body) = client.put(path, &json!({"value": new, "overlap_ms": 3_600_000})).await;
-    assert!(matches!(status, 200 | 204), "{status}: {body}");
-    assert_eq!(verify(&publish("overlap").await, &both), (2, 2));
-    let (status, body) = client.put(path, &json!({"value": new, "overlap_ms": 0})).await;
-    assert!(matches!(status, 200 | 204), "{status}: {body}");
-    let after = publish("after").await;
-    assert_eq!(verify(&after, &only_new), (1, 1));
-    assert_eq!(after[0].headers["webhook-signature"].split(' ').count(), 1, "the old secret still signs");
+    let before = ways(&|path, verifier, old| Way::new(&path, verifier, &[old]).former(NEW));
+    assert_eq!(verify(&publish(&client, &sink, "before").await, &before), 7);
+    rotate(3_600_000).await;
+    let during = ways(&|path, verifier, old| Way::new(&path, verifier, &[NEW, old]));
+    assert_eq!(verify(&publish(&client, &sink, "during").await, &during), 14);
+    rotate(0).await;
+    let after = ways(&|path, verifier, old| Way::new(&path, verifier, &[NEW]).former(old));
+    assert_eq!(verify(&publish(&client, &sink, "after").await, &after), 7);
 }
 
 /// The demo's own traffic, as its `--ledger` keeps it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every arrow between the host's crates: who may know whom. A new arrow is a decision; make it here.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("railhead-model", &[]),
     ("railhead-routing", &["model"]),
     ("railhead-vault", &["model"]),
@@ -13,6 +13,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("railhead-sandbox", &["model"]),
     ("railhead-delivery", &["model", "routing", "store", "vault"]),
     ("railhead-api", &["delivery", "model", "routing", "store", "vault"]),
+    ("railhead-portal", &["model", "vault"]),
     ("railhead-plugins", &[]),
     (
         "railhead-server",
@@ -21,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "delivery",
             "model",
             "plugins",
+            "portal",
             "routing",
             "sandbox",
             "store",

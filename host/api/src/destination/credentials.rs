@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::codes;
-use crate::connectors::Connector;
+use crate::connectors::{Connector, compile_schema};
 use crate::json::token;
 use crate::problem::FieldError;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -86,6 +86,7 @@ fn one(call: &Call, manifest: &Manifest, name: &str, pointer: &str, value: &Valu
     }
     let text = text_of(field, pointer, value)?;
     check_kind(call, field, pointer, &text)?;
+    check_names(manifest, field, pointer, &text)?;
     (call.state.options.credential_check)(field, &text)
         .map_err(|why| FieldError::new(pointer, &codes::INVALID_VALUE, why))?;
     let public = public(field, &text);
@@ -129,6 +130,22 @@ fn check_kind(call: &Call, field: &CredentialField, pointer: &str, text: &str) -
         }
         CredentialKind::Text if text.chars().any(|c| c == '\r' || c == '\n') => wrong("Expected one line."),
         _ => Ok(()),
+    }
+}
+
+/// Names in a sealed map of headers are bound by what the configuration says of the names in its own field, if it has one
+/// of the same name: a sealed header must not pass for one of the connector's either.
+fn check_names(manifest: &Manifest, field: &CredentialField, pointer: &str, text: &str) -> Result<(), FieldError> {
+    let place = format!("/properties/{}/propertyNames", field.name);
+    let rules = manifest.config_schema.pointer(&place).filter(|_| field.kind == CredentialKind::Headers);
+    let Some(rules) = rules.and_then(|rules| compile_schema(rules).ok()) else { return Ok(()) };
+    let names: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
+    match names.into_keys().find(|name| !rules.is_valid(&Value::from(name.as_str()))) {
+        Some(name) => {
+            let detail = format!("The header `{}` is the host's or the connector's own.", name.escape_debug());
+            Err(FieldError::new(pointer, &codes::INVALID_VALUE, detail))
+        }
+        None => Ok(()),
     }
 }
 

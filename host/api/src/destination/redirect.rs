@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use railhead_model::Manifest;
-use railhead_model::manifest::Place;
+use railhead_model::manifest::{CredentialField, CredentialUse, Place};
 use railhead_store::directory::Destination;
 use serde_json::{Map, Value};
 
@@ -25,8 +25,10 @@ fn moves(manifest: &Manifest, field: &str, old: &Value, new: &Value) -> bool {
     if known.is_some_and(|own| own.shared && own.generate.is_some()) {
         return false;
     }
-    // A field that the manifest no longer has counts as one that goes everywhere.
-    let bound = |name: &String| known.is_none_or(|own| own.origins.is_empty() || own.origins.contains(name));
+    // What comes back from a token endpoint goes to all the others. A field that the manifest no longer has counts as one
+    // that goes everywhere.
+    let everywhere = |own: &CredentialField| own.usage == CredentialUse::Exchange || own.origins.is_empty();
+    let bound = |name: &String| known.is_none_or(|own| everywhere(own) || own.origins.contains(name));
     manifest.origins.iter().filter(|origin| bound(&origin.name)).any(|origin| match &origin.place {
         Place::Config(pointer) => origin_at(old, pointer) != origin_at(new, pointer),
         Place::Literal(_) | Place::Credential(_) => false,

@@ -57,13 +57,25 @@ pub fn all() -> Value {
         "ConnectorList": list_of("Connector"),
         "KeyList": list_of("Key"),
         "EnvironmentList": list_of("Environment"),
+        "TenantEventList": list_of("TenantEvent"),
+        "TenantDeliveryList": list_of("TenantDelivery"),
     });
-    for part in [tenants(), destinations(), publish(), events(), deliveries(), catalogue(), keys(), environments()] {
+    for part in
+        [tenants(), destinations(), publish(), events(), deliveries(), catalogue(), keys(), environments(), overview()]
+    {
         if let (Some(all), Value::Object(part)) = (all.as_object_mut(), part) {
             all.extend(part);
         }
     }
+    for (of, name) in [("EventSummary", "TenantEvent"), ("Delivery", "TenantDelivery")] {
+        all[name] = of_tenant(&all[of]);
+    }
     all
+}
+
+/// The same object with its tenant's id.
+fn of_tenant(schema: &Value) -> Value {
+    exact(with(schema["properties"].clone(), json!({"tenant": {"type": "string"}})))
 }
 
 fn problem() -> Value {
@@ -150,7 +162,7 @@ fn with(mut properties: Value, more: Value) -> Value {
 
 fn destinations() -> Value {
     let written = json!({"credentials": {"type": "object",
-        "description": "Plain values by field; null deletes, \"generate\" lets the host make one."}});
+        "description": "Plain values by field, an object for headers; null deletes, \"generate\" lets the host make one."}});
     let shown = with(
         settable(),
         json!({
@@ -387,4 +399,26 @@ fn environments() -> Value {
         "EnvironmentPatch": input(&[], parts.clone()),
         "Environment": exact(with(parts, json!({"name": {"type": "string"}, "effective": {"type": "object"}}))),
     })
+}
+
+fn overview() -> Value {
+    let number = || json!({"type": "integer", "minimum": 0});
+    let states = exact(json!({"active": number(), "failing": number(), "paused": number(), "disabled": number()}));
+    let recent = exact(json!({"pending": number(), "retrying": number(), "delivered": number(), "dead": number(),
+        "expired": number(), "cancelled": number()}));
+    let tenant = exact(json!({"id": {"type": "string"}, "name": nullable("string"), "destinations": states.clone(),
+        "waiting": number(), "recent": recent.clone(), "last_event_at": maybe_time()}));
+    json!({"Overview": exact(json!({
+        "environment": {"type": "string"},
+        "at": time(),
+        "complete": {"type": "boolean", "description": "False: there are more tenants than were looked at."},
+        "destinations": states,
+        "waiting": number(),
+        "recent": recent,
+        "tenants": {"type": "array", "items": tenant, "description": "Worst first."},
+        "attention": {"type": "array", "items": {"$ref": "#/components/schemas/Destination"},
+            "description": "Destinations that are not active, or where a hundred deliveries wait, worst first."},
+        "dead": {"type": "array", "description": "The newest dead letters.", "items":
+            exact(json!({"tenant": {"type": "string"}, "delivery": {"$ref": "#/components/schemas/Delivery"}}))},
+    }))})
 }

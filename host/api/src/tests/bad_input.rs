@@ -143,7 +143,7 @@ async fn other_requests() {
         ("post", DESTINATIONS, json, "[]", 422, "invalid-input", ""),
         ("post", DESTINATIONS, json, "{\"connector\":", 400, "invalid-json", ""),
         ("post", DESTINATIONS, "text/xml", "<a/>", 415, "unsupported-media-type", ""),
-        ("put", "/v1/tenants/_operator", json, "{}", 422, "invalid-input", ""),
+        ("put", "/v1/tenants/_other", json, "{}", 422, "invalid-input", ""),
         ("put", "/v1/tenants/a%20b", json, "{}", 422, "invalid-input", ""),
         ("put", "/v1/tenants/x", json, "{\"colour\":1}", 422, "invalid-input", "/colour"),
         (

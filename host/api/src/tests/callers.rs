@@ -34,19 +34,149 @@ async fn ids(world: &World) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// What a caller with every scope of its own environment gets who names something of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Foreign {
+    /// It names an object: 404, also where the object belongs to another tenant of the caller's environment.
+    Object,
+    /// It names a tenant: 404. With another tenant of the own environment it concerns that tenant.
+    Tenant,
+    /// It concerns the caller's own environment, and shows and changes nothing of another.
+    Own,
+    /// It is the administrator's: 403.
+    Administrator,
+    /// It needs no key.
+    Open,
+}
+
+use Foreign::{Administrator, Object, Open, Own, Tenant};
+
+/// Every route. One that is missing here fails the tests.
+const ROWS: [(&str, Foreign); 59] = [
+    ("attempts.get", Object),
+    ("attempts.list", Object),
+    ("connectors.get", Own),
+    ("connectors.list", Own),
+    ("deliveries.cancel", Object),
+    ("deliveries.get", Object),
+    ("deliveries.list", Tenant),
+    ("deliveries.retry", Object),
+    ("destinations.check", Object),
+    ("destinations.create", Tenant),
+    ("destinations.credentials.delete", Object),
+    ("destinations.credentials.put", Object),
+    ("destinations.credentials.reveal", Object),
+    ("destinations.delete", Object),
+    ("destinations.disable", Object),
+    ("destinations.enable", Object),
+    ("destinations.get", Object),
+    ("destinations.list", Tenant),
+    ("destinations.patch", Object),
+    ("destinations.pause", Object),
+    ("destinations.put", Tenant),
+    ("destinations.resume", Object),
+    ("destinations.test", Object),
+    ("environment.deliveries", Own),
+    ("environment.destinations", Own),
+    ("environment.events", Own),
+    ("environments.get", Administrator),
+    ("environments.list", Administrator),
+    ("environments.patch", Administrator),
+    ("event-types.delete", Object),
+    ("event-types.get", Object),
+    ("event-types.list", Own),
+    ("event-types.put", Own),
+    ("events.erase", Object),
+    ("events.get", Object),
+    ("events.list", Tenant),
+    ("events.payload", Object),
+    ("events.publish", Own),
+    ("host.docs", Open),
+    ("host.health", Open),
+    ("host.openapi", Open),
+    ("host.problem", Open),
+    ("host.problems", Open),
+    ("host.ready", Open),
+    ("keys.create", Own),
+    ("keys.delete", Object),
+    ("keys.get", Object),
+    ("keys.list", Own),
+    ("keys.rotate", Object),
+    ("overview.get", Own),
+    ("replays.cancel", Object),
+    ("replays.create", Tenant),
+    ("replays.get", Object),
+    ("replays.list", Tenant),
+    ("tenants.delete", Object),
+    ("tenants.get", Object),
+    ("tenants.list", Own),
+    ("tenants.patch", Object),
+    ("tenants.put", Own),
+];
+
+fn row(operation: &Operation) -> Foreign {
+    let found = ROWS.iter().find(|(id, _)| *id == operation.id);
+    found.unwrap_or_else(|| panic!("{} has no row: say who may call it", operation.id)).1
+}
+
+#[test]
+fn every_route_has_a_row_and_every_row_a_route() {
+    for operation in ops::ALL {
+        let (row, action) = (row(operation), operation.action);
+        assert_eq!(row == Open, action.is_none(), "{}: only what is open needs no scope", operation.id);
+        assert_eq!(row == Administrator, action == Some(Action::Admin), "{}", operation.id);
+        let named = operation.path.contains("{tenant}");
+        assert!(!named || matches!(row, Object | Tenant | Own), "{}", operation.id);
+    }
+    for (id, _) in ROWS {
+        assert!(ops::ALL.iter().any(|operation| operation.id == id), "there is no route {id}");
+    }
+}
+
 #[tokio::test]
 async fn no_key_wrong_key_and_missing_scope_are_refused_on_every_route() {
     let world = World::new().await;
     let ids = ids(&world).await;
+    let revoked = world.post("/v1/keys", json!({"scopes": ["*"]})).await.expect(201);
+    world.delete(&format!("/v1/keys/{}", text(&revoked, "id"))).await.expect(204);
+    let long = "rk_live_".repeat(40);
     for operation in ops::ALL {
-        let Some(action) = operation.action else { continue };
         let path = path(operation, "acme", &ids);
         let verb = operation.verb.as_str();
-        world.send("", verb, &path, &[], "").await.problem(401, "unauthenticated");
-        world.send("rk_live_guessed", verb, &path, &[], "").await.problem(401, "unauthenticated");
+        let Some(action) = operation.action else {
+            assert!(world.send("", verb, &path, &[], "").await.status < 500, "{}", operation.id);
+            continue;
+        };
+        for key in ["", "rk_live_guessed", text(&revoked, "secret"), &LIVE.to_uppercase(), &long, "*"] {
+            world.send(key, verb, &path, &[], "").await.problem(401, "unauthenticated");
+        }
+        for header in [format!("Basic {LIVE}"), LIVE.to_owned(), format!("Bearer {LIVE} {LIVE}"), "Bearer".to_owned()] {
+            world.send("", verb, &path, &[("authorization", &header)], "").await.problem(401, "unauthenticated");
+        }
         let lacking = if action == Action::Admin { LIVE.to_owned() } else { all_but(action.scope()) };
         let refused = world.send(&lacking, verb, &path, &[], "").await.problem(403, "missing-scope");
         assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains(action.scope())), "{refused:#}");
+    }
+}
+
+/// Routes that need more than one scope.
+#[tokio::test]
+async fn what_needs_two_scopes_is_refused_without_the_second() {
+    let world = World::new().await;
+    let more = json!({"connector": "webhook", "config": {"url": "https://hooks.example.com/"},
+        "credentials": {"bearer_token": "another-token-of-some-length"}});
+    let destinations = "/v1/tenants/acme/destinations";
+    for (scope, verb, path) in [
+        ("credentials:write", "post", destinations.to_owned()),
+        ("credentials:write", "put", format!("{destinations}/orders")),
+        ("credentials:write", "put", format!("{destinations}/new")),
+        ("credentials:write", "patch", format!("{destinations}/orders")),
+        ("tenants", "get", "/v1/overview".to_owned()),
+        ("deliveries:read", "get", "/v1/overview".to_owned()),
+    ] {
+        let body = if verb == "get" { json!(null) } else { more.clone() };
+        let refused = world.json(&all_but(scope), verb, &path, body).await.problem(403, "missing-scope");
+        assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains(scope)), "{path}: {refused:#}");
     }
 }
 
@@ -55,22 +185,64 @@ async fn what_belongs_to_another_environment_or_tenant_is_not_found() {
     let world = World::new().await;
     let ids = ids(&world).await;
     for operation in ops::ALL {
-        let foreign_path = operation.path.contains("{tenant}") || operation.path.contains("{key}");
-        if !foreign_path || operation.id == "tenants.put" {
-            continue;
-        }
         let (verb, own) = (operation.verb.as_str(), path(operation, "acme", &ids));
-        let from_sandbox = world.json(SANDBOX, verb, &own, json!({})).await;
-        assert_eq!(from_sandbox.status, 404, "{}: {}", operation.id, from_sandbox.text());
-        let names_object = ["{event}", "{delivery}", "{replay}", "{destination}"];
-        let made_here = ["destinations.put"];
-        if names_object.iter().any(|name| operation.path.contains(name)) && !made_here.contains(&operation.id) {
-            let other_tenant = world.json(LIVE, verb, &path(operation, "globex", &ids), json!({})).await;
-            assert_eq!(other_tenant.status, 404, "{}: {}", operation.id, other_tenant.text());
+        let from_sandbox = async || world.json(SANDBOX, verb, &own, json!({})).await;
+        match row(operation) {
+            Object | Tenant => {
+                let answer = from_sandbox().await;
+                assert_eq!(answer.status, 404, "{}: {}", operation.id, answer.text());
+            }
+            Administrator => _ = from_sandbox().await.problem(403, "missing-scope"),
+            Own | Open => {}
         }
+        if operation.path.contains("{tenant}") && !operation.path.ends_with("/{tenant}") {
+            let answer = world.json(LIVE, verb, &path(operation, "globex", &ids), json!({})).await;
+            assert!(row(operation) != Object || answer.status == 404, "{}: {}", operation.id, answer.text());
+            shows_nothing_of_acme(operation, &answer.text(), &ids);
+        }
+    }
+    // Last: a tenant of the same name in the other environment is another tenant.
+    for operation in ops::ALL.iter().filter(|operation| row(operation) == Own) {
+        let answer = world.json(SANDBOX, operation.verb.as_str(), &path(operation, "acme", &ids), json!({})).await;
+        assert!(answer.status < 500, "{}: {}", operation.id, answer.text());
+        shows_nothing_of_acme(operation, &answer.text(), &ids);
     }
     world.get("/v1/tenants/acme/events/ord-1").await.expect(200);
     world.get("/v1/tenants/acme/destinations/orders").await.expect(200);
+    assert_eq!(world.get("/v1/tenants/acme").await.expect(200)["name"], "Acme");
+    assert_eq!(world.get("/v1/event-types/order.created").await.expect(200)["examples"], json!([{"order": 1}]));
+}
+
+#[track_caller]
+fn shows_nothing_of_acme(operation: &Operation, answer: &str, ids: &[(&str, String)]) {
+    let random = ids.iter().filter(|(name, _)| !["{event}", "{destination}"].contains(name)).map(|(_, id)| id.as_str());
+    for foreign in random.chain(["Acme", "hooks.example.com", "a-token-of"]) {
+        assert!(!answer.contains(foreign), "{} shows {foreign}: {answer}", operation.id);
+    }
+}
+
+/// Nothing but [`crate::auth::authorize`] decides, and nothing but the way of every request and its call asks it.
+#[test]
+fn one_function_decides() {
+    let mut asking = Vec::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+                continue;
+            }
+            let name = entry.display().to_string();
+            let text = std::fs::read_to_string(&entry).expect("text");
+            // What asks a call or a principal is no decision of its own; `scopes` beside them would be.
+            let decides = |line: &str| line.contains("authorize(&") || line.contains("authorize(principal");
+            if !name.contains("/tests/") && text.lines().any(decides) {
+                asking.push(name.rsplit("/src/").next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    asking.sort();
+    assert_eq!(asking, ["auth.rs", "call.rs", "dispatch.rs"]);
 }
 
 #[tokio::test]

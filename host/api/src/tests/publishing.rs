@@ -97,3 +97,14 @@ async fn an_environment_can_create_tenants() {
     assert_eq!(states, ["accepted", "rejected", "accepted"]);
     world.get("/v1/tenants/newcomer").await.expect(200);
 }
+
+#[tokio::test]
+async fn operational_events_go_where_the_vendor_sends_them() {
+    let world = World::new().await;
+    world.put("/v1/tenants/_operator", json!({})).await.expect(201);
+    let destination = json!({"connector": "webhook", "config": {"url": "https://ops.example.com/railhead"}});
+    world.put("/v1/tenants/_operator/destinations/ops", destination).await.expect(201);
+    let event = json!({"tenant": "_operator", "type": "delivery.dead", "data": 1});
+    world.post("/v1/events", event).await.problem(422, "invalid-input");
+    world.delete("/v1/tenants/_operator").await.expect(204);
+}

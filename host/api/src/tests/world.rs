@@ -124,6 +124,7 @@ pub fn manifest() -> Value {
                 "shared": true},
             {"name": "ed25519_key", "label": "Key", "kind": "private-key", "use": "sign-request"},
             {"name": "bearer_token", "label": "Token", "kind": "text", "use": "place"},
+            {"name": "headers", "label": "Sealed headers", "kind": "headers", "use": "place"},
             {"name": "url", "label": "Secret URL", "kind": "url", "use": "url"},
         ],
         "origins": [{"name": "endpoint", "config": "/url"}, {"name": "secret", "credential": "url"}],

@@ -9,22 +9,29 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How far a batch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Is being stored.
-    Opening,
     /// Waits for its next attempt.
     Waiting,
     /// In a hand-over.
     Running,
     /// So many members' results are not durable yet.
     Recording(usize),
+    /// Was too large: its end is to be stored.
+    Split,
+    /// Its end is being stored.
+    Closing,
 }
 
 #[derive(Debug)]
 struct Open {
+    /// In order; cancelled ones included.
     members: Vec<Slot>,
     due: Timestamp,
     attempts: u32,
     phase: Phase,
+    /// What it is now is not durable yet: nothing starts before.
+    storing: bool,
+    /// It goes on as smaller ones once its members' results are durable.
+    split: bool,
 }
 
 /// The open batches of one destination.
@@ -47,33 +54,37 @@ impl Batches {
     pub fn form(&mut self, destination: DestinationNo, members: Vec<Slot>, now: Timestamp) -> StableBatch {
         let number = number(&members);
         let keys = members.iter().map(|slot| slot.key(destination)).collect();
-        self.insert(number, members, now, 0, Phase::Opening);
+        self.insert(number, members, now, 0, true);
         StableBatch { destination, number, members: keys, due: now, attempts: 0 }
     }
 
-    /// A batch that was open when its destination was loaded.
+    /// A batch that was open when its destination was loaded. What memory knows of its members is newer: it may have
+    /// gone on as smaller ones since.
     pub fn load(&mut self, batch: &StableBatch) {
-        if !self.open.contains_key(&batch.number) {
-            let members = batch.members.iter().copied().map(Slot::from).collect();
-            self.insert(batch.number, members, batch.due, batch.attempts, Phase::Waiting);
+        let members: Vec<_> = batch.members.iter().copied().map(Slot::from).collect();
+        if !members.iter().any(|slot| self.has(*slot)) {
+            self.insert(batch.number, members, batch.due, batch.attempts, false);
         }
     }
 
     /// It is durable.
     pub fn opened(&mut self, number: u64) {
-        if let Some(open) = self.open.get_mut(&number).filter(|open| open.phase == Phase::Opening) {
-            open.phase = Phase::Waiting;
+        if let Some(open) = self.open.get_mut(&number) {
+            open.storing = false;
         }
     }
 
-    /// The first batch that waits for an attempt, and when that is due. `ready`: whether all that is left of the batch
-    /// is in memory, and until when it waits.
+    /// The first batch that waits for an attempt, and when that is due; of several the one with the oldest member.
+    /// `ready`: whether all that is left of the batch is in memory, and until when it waits.
     pub fn next(&self, ready: impl Fn(&[Slot]) -> Option<Timestamp>) -> Option<(u64, Timestamp)> {
         self.open
             .iter()
-            .filter(|(_, open)| open.phase == Phase::Waiting)
-            .filter_map(|(number, open)| Some((*number, ready(&open.members)?.max(open.due))))
-            .min_by_key(|(_, due)| *due)
+            .filter(|(_, open)| open.phase == Phase::Waiting && !open.storing)
+            .filter_map(|(number, open)| {
+                Some((*number, ready(&open.members)?.max(open.due), open.members.first().copied()))
+            })
+            .min_by_key(|(_, due, first)| (*due, *first))
+            .map(|(number, due, _)| (number, due))
     }
 
     /// Starts a batch: its members, in order.
@@ -106,22 +117,69 @@ impl Batches {
         attempts: u32,
     ) -> Option<StableBatch> {
         let open = self.open.get_mut(&number)?;
-        (open.due, open.attempts) = (due, attempts);
+        (open.due, open.attempts, open.storing) = (due, attempts, true);
         let members = open.members.iter().map(|slot| slot.key(destination)).collect();
         Some(StableBatch { destination, number, members, due, attempts })
     }
 
-    /// One member's result is durable, or was refused. Answers with the batch if it was the last.
-    pub fn recorded(&mut self, slot: Slot) -> Option<u64> {
-        let number = *self.of.get(&slot)?;
-        let open = self.open.get_mut(&number)?;
-        let Phase::Recording(left) = &mut open.phase else { return None };
-        *left = left.saturating_sub(1);
-        if *left > 0 {
-            return None;
+    /// The attempt was too large: once its results are durable, the batch ends and its members go on in smaller ones.
+    pub fn split(&mut self, number: u64, due: Timestamp, attempts: u32) {
+        if let Some(open) = self.open.get_mut(&number) {
+            (open.due, open.attempts, open.split) = (due, attempts, true);
         }
-        open.phase = Phase::Waiting;
-        Some(number)
+    }
+
+    /// One member's result is durable, or was refused.
+    pub fn recorded(&mut self, slot: Slot) {
+        let Some(open) = self.of.get(&slot).and_then(|number| self.open.get_mut(number)) else { return };
+        if let Phase::Recording(left) = &mut open.phase {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                open.phase = if open.split { Phase::Split } else { Phase::Waiting };
+            }
+        }
+    }
+
+    /// Batches that were too large and whose results are durable: their ends are to be stored.
+    pub fn take_split(&mut self) -> Vec<u64> {
+        let split = self.open.iter_mut().filter(|(_, open)| open.phase == Phase::Split);
+        split
+            .map(|(number, open)| {
+                open.phase = Phase::Closing;
+                *number
+            })
+            .collect()
+    }
+
+    /// The end of a batch is durable. If it had members for which `is_left` holds, they go on in two smaller batches,
+    /// in their order, to be stored under numbers of their own.
+    pub fn halve(
+        &mut self,
+        destination: DestinationNo,
+        number: u64,
+        is_left: impl Fn(Slot) -> bool,
+    ) -> Vec<StableBatch> {
+        match self.open.get_mut(&number) {
+            Some(open) if matches!(open.phase, Phase::Running | Phase::Recording(_)) => {
+                open.split = true; // it was let go of, and taken up again before its end was stored
+                return Vec::new();
+            }
+            _ => {}
+        }
+        let Some(Open { members, due, attempts, .. }) = self.open.remove(&number) else { return Vec::new() };
+        members.iter().for_each(|slot| _ = self.of.remove(slot));
+        let left: Vec<Slot> = members.into_iter().filter(|slot| is_left(*slot)).collect();
+        let (first, second) = left.split_at(left.len().div_ceil(2));
+        let halves = [first, second].into_iter().filter(|half| !half.is_empty());
+        halves
+            .map(|half| {
+                let fresh = self::number(half);
+                let number = if mutated!(SplitKeepsNumber) { number } else { fresh };
+                self.insert(number, half.to_vec(), due, attempts, true);
+                let members = half.iter().map(|slot| slot.key(destination)).collect();
+                StableBatch { destination, number, members, due, attempts }
+            })
+            .collect()
     }
 
     /// Batches that wait and have no member for which `is_left` holds: they are over, and forgotten here.
@@ -129,7 +187,8 @@ impl Batches {
         let over: Vec<u64> = self
             .open
             .iter()
-            .filter(|(_, open)| open.phase == Phase::Waiting && !open.members.iter().any(|slot| is_left(*slot)))
+            .filter(|(_, open)| open.phase == Phase::Waiting && !open.storing)
+            .filter(|(_, open)| !open.members.iter().any(|slot| is_left(*slot)))
             .map(|(number, _)| *number)
             .collect();
         for number in &over {
@@ -146,9 +205,10 @@ impl Batches {
         self.of.retain(|_, number| self.open.contains_key(number));
     }
 
-    fn insert(&mut self, number: u64, members: Vec<Slot>, due: Timestamp, attempts: u32, phase: Phase) {
+    fn insert(&mut self, number: u64, members: Vec<Slot>, due: Timestamp, attempts: u32, storing: bool) {
         self.of.extend(members.iter().map(|slot| (*slot, number)));
-        self.open.insert(number, Open { members, due, attempts, phase });
+        let phase = Phase::Waiting;
+        self.open.insert(number, Open { members, due, attempts, phase, storing, split: false });
     }
 }
 
@@ -183,21 +243,21 @@ const fn rank_of(class: OutcomeClass) -> u8 {
     }
 }
 
-/// A batch's number: never used twice for its destination, as a delivery is in one batch only, and the same on every
-/// host that would form it. FNV-1a over its first member, without the sign bit.
+/// A batch's number: the same on every host that would form it, and another one for other members. FNV-1a over them, in
+/// order, without the sign bit.
 fn number(members: &[Slot]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    if let Some(first) = members.first() {
-        for byte in first.event.0.as_bytes().iter().copied().chain(first.run.to_le_bytes()) {
+    for member in members {
+        for byte in member.event.0.as_bytes().iter().copied().chain(member.run.to_le_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
     hash >> 1
 }
 
-/// True if the destination's batches are stable. Where an order is kept, lanes rule and batches are not stable.
+/// True if the destination's batches are stable. Where an order is kept, each is of one lane.
 pub(super) fn is_stable(settings: &Settings) -> bool {
-    settings.batch.is_some_and(|(_, stable)| stable) && !settings.ordered
+    settings.batched().is_some() && settings.batch.is_some_and(|(_, stable)| stable)
 }
 
 #[cfg(test)]
@@ -227,9 +287,36 @@ mod tests {
         let later = batches.postpone(NO, stored.number, Timestamp(9), 1).unwrap();
         assert_eq!((later.number, later.members, later.due), (stored.number, stored.members, Timestamp(9)));
         batches.recording(stored.number, 2);
-        assert_eq!(batches.recorded(slot(1)), None);
-        assert_eq!(batches.recorded(slot(2)), Some(stored.number));
+        batches.opened(stored.number);
+        batches.recorded(slot(1));
+        assert_eq!(batches.next(ready), None, "2 is not durable");
+        batches.recorded(slot(2));
         assert_eq!(batches.next(ready), Some((stored.number, Timestamp(9))));
+    }
+
+    #[test]
+    fn a_batch_that_was_too_large_goes_on_in_two_with_numbers_of_their_own() {
+        let mut batches = Batches::default();
+        let stored = batches.form(NO, (1..=5).map(slot).collect(), Timestamp(5));
+        batches.opened(stored.number);
+        batches.start(stored.number);
+        batches.split(stored.number, Timestamp(9), 0);
+        batches.recording(stored.number, 5);
+        (1..=5).for_each(|n| batches.recorded(slot(n)));
+        assert_eq!(batches.next(|_| Some(Timestamp(5))), None, "it is not sent again");
+        assert_eq!(batches.take_split(), [stored.number]);
+        assert_eq!(batches.take_split(), [] as [u64; 0], "once");
+        let halves = batches.halve(NO, stored.number, |gone| gone != slot(2));
+        let members: Vec<_> = halves.iter().map(|half| half.members.clone()).collect();
+        let keys = |slots: [u8; 2]| slots.map(|n| slot(n).key(NO)).to_vec();
+        assert_eq!(members, [keys([1, 3]), keys([4, 5])]);
+        assert!(halves[0].number != halves[1].number && halves.iter().all(|half| half.number != stored.number));
+        assert!(batches.has(slot(1)) && !batches.has(slot(2)));
+        halves.iter().for_each(|half| batches.opened(half.number));
+        assert_eq!(batches.next(|_| Some(Timestamp(5))), Some((halves[0].number, Timestamp(9))), "in order");
+        assert_eq!(batches.halve(NO, stored.number, |_| true), [], "it is no more");
+        batches.load(&stored);
+        assert_eq!(batches.open.len(), 2, "nor does an old read bring it back");
     }
 
     #[test]

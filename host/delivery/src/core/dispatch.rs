@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::fair::REPLAY_COST;
 use super::input::{AttemptId, Now};
 use super::slots::Room;
-use super::window::{Place, Slot};
+use super::window::{Most, Place, Slot};
 use railhead_model::{DestinationNo, Outcome, TenantNo, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,12 +144,12 @@ fn load(destination: &mut Destination, room: u32, probe: bool, now: Now, out: &m
         return load;
     }
     let tokens = destination.bucket.map_or(u32::MAX, |bucket| bucket.available(now.mono_ms));
-    let count = destination.most().min(room).min(tokens);
+    let (count, bounds) = (destination.most().min(room).min(tokens), destination.bounds());
     let window = destination.window();
     if probe {
         window.start_oldest(now.wall, &mut load.slots);
     } else {
-        load.replays = window.start(count as usize, now.wall, &mut load.slots);
+        load.replays = window.start(Most { events: count as usize, ..bounds }, now.wall, &mut load.slots);
     }
     load
 }
@@ -177,10 +177,14 @@ fn load_batch(destination: &mut Destination, number: u64, load: &mut Load) {
 /// Makes a batch of what is due. It starts once it is stored.
 fn form_batch(destination: &mut Destination, now: Timestamp, out: &mut Vec<Effect>) {
     let no = destination.settings.no;
-    let most = destination.settings.batch.map_or(1, |(batch, _)| batch.max_events.max(1));
+    let most = destination.bounds();
     let window = destination.window();
     let mut members = Vec::new();
-    window.start(most as usize, now, &mut members);
+    if window.is_ordered() {
+        members = window.of_one_lane(most, now).0;
+    } else {
+        window.start(most, now, &mut members);
+    }
     if members.is_empty() {
         return;
     }

@@ -35,9 +35,9 @@ pub enum Effect {
     },
     /// Store a destination's health (at transitions only). Not answered; a failure is logged and the next one wins.
     SaveHealth(DestinationNo, Health),
-    /// Store this batch before its first attempt; answered with `BatchOpened`.
+    /// Store this batch before its next attempt; answered with `BatchOpened`.
     OpenBatch(StableBatch),
-    /// A batch ended.
+    /// A batch ended, or is to go on as smaller ones; answered with `BatchClosed`.
     CloseBatch(DestinationNo, u64),
     /// The destination broke (`true`) or recovered (`false`): an operational event.
     Failing(DestinationNo, bool),

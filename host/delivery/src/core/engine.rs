@@ -4,7 +4,7 @@ use super::destination::{Destination, Status};
 use super::dispatch::HandOver;
 use super::effect::{Effect, RecordItem};
 use super::fair::Fair;
-use super::group::Group;
+use super::group::{Group, Haste};
 use super::input::{AttemptId, Input, Now};
 use super::lease::Lease;
 use super::recent::Recent;
@@ -96,6 +96,7 @@ impl Engine {
             Input::Gone(no) => self.gone(no, now, out),
             Input::Batches(batches) => self.batches_loaded(&batches, now, out),
             Input::BatchOpened(no, number) => self.batch_opened(no, number, now, out),
+            Input::BatchClosed(no, number) => self.batch_closed(no, number, now, out),
             Input::Tick => {}
             Input::Drain => self.draining = true,
         }
@@ -195,8 +196,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn hold(&mut self, item: RecordItem, now: Now, urgent: bool) {
-        self.group.add(item, now.mono_ms, urgent);
+    pub(super) fn hold(&mut self, item: RecordItem, now: Now, haste: Haste) {
+        self.group.add(item, now.mono_ms, haste);
     }
 
     fn forget(&mut self, no: DestinationNo) {
@@ -234,9 +235,11 @@ fn refill(destination: &mut Destination, now: Now, out: &mut Vec<Effect>) -> Opt
     None
 }
 
-/// Closes batches of which nothing is left.
+/// Closes batches of which nothing is left, and those that are to go on as smaller ones.
 fn close_batches(destination: &mut Destination, out: &mut Vec<Effect>) {
     let no = destination.settings.no;
+    let split = destination.batches.as_mut().map(|batches| batches.take_split()).unwrap_or_default();
+    out.extend(split.into_iter().map(|number| Effect::CloseBatch(no, number)));
     if let (Some(batches), Some(window)) = (&mut destination.batches, &destination.window)
         && window.is_complete()
     {

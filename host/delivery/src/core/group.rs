@@ -10,6 +10,22 @@ const AGAIN_MS: u64 = 100;
 /// The longest such wait.
 const MAX_AGAIN_MS: u64 = 5_000;
 
+/// Results are averaged over about this long, in milliseconds.
+const WINDOW_MS: f64 = 100.0;
+/// Waiting is worth it if so many more results are expected meanwhile.
+const COMPANY: f64 = 1.0;
+
+/// How soon a result is to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// As soon as the lane is free: something waits for it.
+    AtOnce,
+    /// At once, unless others are expected.
+    IfIdle,
+    /// Others follow it: those of the same call.
+    None,
+}
+
 /// Results that are not durable yet. One batch is in flight at a time; the others wait for it.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -20,6 +36,10 @@ pub(super) struct Group {
     deadline: Option<u64>,
     flight: Option<Flight>,
     last: u64,
+    /// Results that came lately: each counts for less as time goes by.
+    lately: f64,
+    /// When that was so.
+    lately_at: u64,
 }
 
 #[derive(Debug)]
@@ -33,7 +53,16 @@ struct Flight {
 
 impl Group {
     pub fn new(wait_ms: u64, max_items: usize) -> Self {
-        Self { wait_ms, max_items: max_items.max(1), queue: VecDeque::new(), deadline: None, flight: None, last: 0 }
+        Self {
+            wait_ms,
+            max_items: max_items.max(1),
+            queue: VecDeque::new(),
+            deadline: None,
+            flight: None,
+            last: 0,
+            lately: 0.0,
+            lately_at: 0,
+        }
     }
 
     /// Results that are not known to be durable.
@@ -41,9 +70,17 @@ impl Group {
         self.queue.len() + self.flight.as_ref().map_or(0, |flight| flight.items.len())
     }
 
-    /// Adds a result. `urgent`: something waits for it, so it goes as soon as the lane is free.
-    pub fn add(&mut self, item: RecordItem, now: u64, urgent: bool) {
-        let at = if urgent { now } else { now + self.wait_ms };
+    /// Adds a result.
+    pub fn add(&mut self, item: RecordItem, now: u64, haste: Haste) {
+        let gone = now.saturating_sub(self.lately_at) as f64;
+        let lately = self.lately * (-gone / WINDOW_MS).exp();
+        (self.lately, self.lately_at) = (lately + 1.0, now);
+        let is_idle = self.flight.is_none() && lately / WINDOW_MS * (self.wait_ms as f64) < COMPANY;
+        let at = match haste {
+            Haste::AtOnce => now,
+            Haste::IfIdle if is_idle => now,
+            Haste::IfIdle | Haste::None => now + self.wait_ms,
+        };
         self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
         self.queue.push_back(item);
     }
@@ -132,13 +169,13 @@ mod tests {
     #[test]
     fn results_wait_for_company_but_not_long() {
         let mut group = Group::new(25, 3);
-        group.add(item(0), 100, false);
+        group.add(item(0), 100, Haste::None);
         assert_eq!(group.send(124), None);
         assert_eq!(group.wake_at(), Some(125));
         let (id, items) = group.send(125).unwrap();
         assert_eq!(items.len(), 1);
         for run in 1..=4 {
-            group.add(item(run), 126, false);
+            group.add(item(run), 126, Haste::None);
         }
         assert_eq!(group.send(200), None, "one in flight");
         assert_eq!(group.held(), 5);
@@ -150,17 +187,41 @@ mod tests {
     #[test]
     fn an_urgent_result_takes_all_with_it() {
         let mut group = Group::new(25, 10);
-        group.add(item(0), 100, false);
-        group.add(item(1), 101, true);
+        group.add(item(0), 100, Haste::None);
+        group.add(item(1), 101, Haste::AtOnce);
         assert_eq!(group.send(101).map(|(_, items)| items.len()), Some(2));
+    }
+
+    #[test]
+    fn a_lone_result_goes_at_once_and_under_load_they_gather() {
+        let mut group = Group::new(25, 1_000);
+        let mut commits = |every_ms: usize| {
+            let (mut sent, mut run) = (0, 0);
+            for now in 1_000..2_000 {
+                if now % every_ms as u64 == 0 {
+                    group.add(item(run), now, Haste::IfIdle);
+                    run += 1;
+                }
+                while let Some((id, _)) = group.send(now) {
+                    group.recorded(id, Vec::new());
+                    sent += 1;
+                }
+            }
+            (run, sent)
+        };
+        assert_eq!(commits(100), (10, 10), "ten a second: each at once");
+        let (results, sent) = commits(1);
+        assert_eq!(results, 1_000);
+        assert!((38..=42).contains(&sent), "under load 25 ms are gathered: {sent}");
+        assert_eq!(commits(50), (20, 20), "the load is forgotten");
     }
 
     #[test]
     fn an_unknown_outcome_sends_the_identical_batch_again() {
         let mut group = Group::new(25, 10);
-        group.add(item(0), 0, true);
+        group.add(item(0), 0, Haste::AtOnce);
         let first = group.send(0).unwrap();
-        group.add(item(1), 1, true);
+        group.add(item(1), 1, Haste::AtOnce);
         group.unknown(first.0, 1);
         assert_eq!(group.send(100), None);
         assert_eq!(group.send(101), Some(first.clone()));

@@ -1,8 +1,8 @@
 //! What happens to the engine.
 
 use railhead_model::{
-    DeliveryKey, DestinationNo, DestinationState, HostId, Jitter, Outcome, RateLimit, RetryPolicy, ShardNo, TenantNo,
-    Timestamp,
+    Batch, DeliveryKey, DestinationNo, DestinationState, HostId, Jitter, Outcome, RateLimit, RetryPolicy, ShardNo,
+    TenantNo, Timestamp,
 };
 use railhead_store::work::{Health, StableBatch};
 use railhead_store::{RecordAnswer, WorkRow};
@@ -45,14 +45,21 @@ pub struct Settings {
     pub hand_over: u32,
     /// Most calls at once.
     pub sessions: u32,
-    /// Batch bounds, and whether batches are stable.
-    pub batch: Option<(railhead_model::Batch, bool)>,
+    /// Batch bounds, and whether batches are stable. A bound of one event: each goes by itself.
+    pub batch: Option<(Batch, bool)>,
     /// True if its deliveries carry lanes.
     pub ordered: bool,
     /// After a dead head: false lets its lane go on, true holds it.
     pub hold_on_dead: bool,
     /// As stored when it was loaded; ignored for a destination that the engine already runs.
     pub health: Health,
+}
+
+impl Settings {
+    /// The bounds of a batch, where one call is one batch.
+    pub(super) fn batched(&self) -> Option<Batch> {
+        self.batch.map(|(batch, _)| batch).filter(Batch::is_batched)
+    }
 }
 
 /// One input of [`super::Engine::step`].
@@ -108,8 +115,10 @@ pub enum Input {
     Gone(DestinationNo),
     /// Stable batches of a destination that were open when it was loaded. Comes right after its `Config`.
     Batches(Vec<StableBatch>),
-    /// A stable batch is durable: its first attempt may start.
+    /// A stable batch is durable: its next attempt may start.
     BatchOpened(DestinationNo, u64),
+    /// The end of a stable batch is durable.
+    BatchClosed(DestinationNo, u64),
     /// A timer that was asked for with [`super::Effect::WakeAt`] (or any time).
     Tick,
     /// Start nothing more; record what ends (SIGTERM).

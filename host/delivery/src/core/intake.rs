@@ -126,6 +126,15 @@ impl Engine {
         }
     }
 
+    /// A batch that was too large is no more: its members go on in smaller ones, which are stored in their turn.
+    pub(super) fn batch_closed(&mut self, no: DestinationNo, number: u64, now: Now, out: &mut Vec<Effect>) {
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
+        let Destination { window: Some(window), batches: Some(batches), .. } = destination else { return };
+        let halves = batches.halve(no, number, |slot| !window.is_complete() || window.get(slot).is_some());
+        out.extend(halves.into_iter().map(Effect::OpenBatch));
+        self.consider(no, now, out);
+    }
+
     pub(super) fn batch_opened(&mut self, no: DestinationNo, number: u64, now: Now, out: &mut Vec<Effect>) {
         if let Some(batches) = self.destinations.get_mut(&no).and_then(|destination| destination.batches.as_mut()) {
             batches.opened(number);

@@ -69,6 +69,12 @@ impl Lanes {
         self.of.get(&slot).is_some_and(|(_, key)| self.head(*key) == Some(slot))
     }
 
+    /// This delivery and what follows it in its lane, as far as memory has it.
+    pub fn from(&self, slot: Slot) -> impl Iterator<Item = Slot> + '_ {
+        let place = self.of.get(&slot).and_then(|(seq, key)| Some((*seq, self.lanes.get(key)?)));
+        place.into_iter().flat_map(|(seq, lane)| lane.members.range(seq..).map(|(_, slot)| *slot))
+    }
+
     /// Offers a row. `blocked`: the lane's head waits for a later attempt.
     pub fn join(&mut self, slot: Slot, seq: i64, key: LaneKey, blocked: bool) -> Joined {
         let lane = self.lanes.entry(key).or_default();

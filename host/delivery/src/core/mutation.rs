@@ -25,6 +25,12 @@ pub(crate) enum Mutation {
     ResultForgotten,
     /// A stable batch is sent again without its last member.
     BatchShrinks,
+    /// A batch takes what is due, however many bytes that is.
+    BytesIgnored,
+    /// A stable batch that was too large goes on smaller, under its old number.
+    SplitKeepsNumber,
+    /// An attempt refers to the transcript of a request that did not carry its event.
+    TranscriptMisplaced,
 }
 
 thread_local! {

@@ -5,6 +5,7 @@ use super::destination::Destination;
 use super::dispatch::HandOver;
 use super::effect::{Effect, RecordItem};
 use super::engine::Engine;
+use super::group::Haste;
 use super::input::{AttemptId, Now, RecordId};
 use super::verdict::{UNTRIED_ALONE, Verdict, conclude, react, verdict};
 use super::window::{Entry, NonMin, Place, Slot};
@@ -112,9 +113,13 @@ impl Engine {
             Verdict::Again => destination.window().place(slot, Place::Waiting),
             Verdict::Record(change) => {
                 destination.window().place(slot, Place::Held);
-                let urgent = destination.settings.ordered;
+                let haste = match destination.settings.ordered {
+                    true => Haste::AtOnce,
+                    false if hand_over.open.is_empty() => Haste::IfIdle,
+                    false => Haste::None,
+                };
                 let item = record_item(destination.settings.no, hand_over.tenant, slot, &entry, change, now);
-                self.hold(item, now, urgent);
+                self.hold(item, now, haste);
             }
         }
     }
@@ -143,12 +148,17 @@ impl Engine {
         let batches = destination.batches.get_or_insert_default();
         let Verdict::Record(change) = verdict else { return batches.again(number) };
         if let Change::Retry { due, attempts, .. } = change {
-            out.extend(batches.postpone(hand_over.destination, number, due, attempts).map(Effect::OpenBatch));
+            if matches!(outcome, Some(Outcome::TooLarge(_))) && hand_over.size > 1 {
+                batches.split(number, due, attempts);
+            } else {
+                out.extend(batches.postpone(hand_over.destination, number, due, attempts).map(Effect::OpenBatch));
+            }
         }
         batches.recording(number, entries.len());
+        let haste = if destination.settings.ordered { Haste::AtOnce } else { Haste::IfIdle };
         let (no, tenant) = (hand_over.destination, hand_over.tenant);
         for (slot, entry) in entries {
-            self.hold(record_item(no, tenant, slot, &entry, change.clone(), now), now, false);
+            self.hold(record_item(no, tenant, slot, &entry, change.clone(), now), now, haste);
         }
     }
 }

@@ -170,8 +170,8 @@ pub(super) fn verdict(
             let due = destination.breaker.next_probe().unwrap_or_default();
             free(due.max(plus(now.wall, MIN_DELAY_MS)), reason)
         }
-        // What is too large alone is too large for ever; and a stable batch cannot be made smaller.
-        Outcome::TooLarge(reason) if hand_over.size <= 1 || hand_over.batch.is_some() => end(End::Dead, reason),
+        // What is too large alone is too large for ever.
+        Outcome::TooLarge(reason) if hand_over.size <= 1 => end(End::Dead, reason),
         Outcome::TooLarge(reason) => free(plus(now.wall, MIN_DELAY_MS), reason),
         Outcome::Untried(reason) if alone => later(reason, None),
         Outcome::Untried(_) => return Verdict::Again,

@@ -14,6 +14,7 @@ mod start;
 mod tests;
 
 pub(super) use entry::{Entry, NonMin, Place, Slot};
+pub(super) use start::Most;
 
 use super::lane::Lanes;
 use railhead_model::{DestinationNo, EventUid, Timestamp};
@@ -63,6 +64,8 @@ pub(super) struct Window {
     live: BTreeSet<(Timestamp, Slot)>,
     /// The same for replays and backfills, which weigh less.
     replays: BTreeSet<(Timestamp, Slot)>,
+    /// Payload bytes of both.
+    queued_bytes: u64,
     lanes: Option<Box<Lanes>>,
     horizon: Horizon,
     flight: Option<Flight>,
@@ -82,6 +85,7 @@ impl Window {
             entries: BTreeMap::new(),
             live: BTreeSet::new(),
             replays: BTreeSet::new(),
+            queued_bytes: 0,
             lanes: ordered.then(Box::default),
             horizon: if complete { Horizon::All } else { Horizon::UpTo(None) },
             flight: None,

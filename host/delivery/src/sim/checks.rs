@@ -1,9 +1,43 @@
 //! What must hold, whatever goes wrong.
 
 use super::world::Failure;
-use railhead_model::{DeliveryKey, DestinationNo, End, EventUid};
+use railhead_model::{BodyPart, DeliveryKey, DestinationNo, End, EventUid, TenantNo, Transcript};
 use railhead_store::model::ModelCore;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A batch is no larger than its destination's bounds, but for one event alone. True if it has all the bytes that it may
+/// have, more or less.
+pub fn bounds(store: &ModelCore, no: DestinationNo, sent: &[DeliveryKey]) -> Result<bool, Failure> {
+    let destination = store.destinations_by_no(&[no]).unwrap_or_default().pop();
+    let Some(batch) = destination.and_then(|destination| destination.spec.batch) else { return Ok(false) };
+    let uids: Vec<_> = sent.iter().map(|key| key.event).collect();
+    let sizes: BTreeMap<_, _> =
+        store.payloads(&uids).unwrap_or_default().into_iter().map(|event| (event.uid, event.payload_bytes)).collect();
+    let bytes: u64 = uids.iter().map(|uid| u64::from(sizes.get(uid).copied().unwrap_or_default())).sum();
+    if sent.len() > batch.max_events as usize {
+        return Err(Failure(format!("{} events in a batch of {no}", sent.len())));
+    }
+    if sent.len() > 1 && bytes > batch.max_bytes {
+        return Err(Failure(format!("{bytes} bytes in a batch of {no}")));
+    }
+    Ok(bytes * 10 >= batch.max_bytes * 9)
+}
+
+/// An attempt's transcript is that of a request which carried its event.
+pub fn transcript(store: &ModelCore, tenant: TenantNo, key: DeliveryKey, n: u32) -> Result<(), Failure> {
+    let rows = store.attempts(tenant, key).unwrap_or_default();
+    let Some(sealed) = rows.into_iter().find(|row| row.attempt.n == n).and_then(|row| row.transcript) else {
+        return Ok(());
+    };
+    let read = serde_json::from_slice::<Transcript>(&sealed).map(|transcript| transcript.seen_by(key.event));
+    let carried = |transcript: &Transcript| {
+        transcript.exchanges.iter().any(|exchange| exchange.request.body.contains(&BodyPart::EventData))
+    };
+    match read {
+        Ok(transcript) if carried(&transcript) => Ok(()),
+        _ => Err(Failure(format!("attempt {n} of {key} has the transcript of another request"))),
+    }
+}
 
 /// The simulation's own ledger, beside the store.
 #[derive(Default)]
@@ -58,19 +92,21 @@ impl Checks {
         Ok(())
     }
 
-    /// In a lane nothing starts before the one before it has ended.
-    pub fn lane(&self, store: &ModelCore, key: DeliveryKey) -> Result<(), Failure> {
+    /// In a lane nothing starts before the one before it has ended, or with it in one batch, after it.
+    pub fn lane(&self, store: &ModelCore, key: DeliveryKey, with: &[DeliveryKey]) -> Result<(), Failure> {
         let Some(row) = store.work_of(key).filter(|row| row.lane.is_some()) else { return Ok(()) };
         let earlier = store
             .unfinished()
-            .find(|other| other.key.destination == key.destination && other.lane == row.lane && other.seq < row.seq);
+            .filter(|other| other.key.destination == key.destination && other.lane == row.lane && other.seq < row.seq)
+            .find(|other| !with.contains(&other.key));
         match earlier {
             Some(earlier) => Err(Failure(format!("seq {} of a lane started before {} ended", row.seq, earlier.seq))),
             None => Ok(()),
         }
     }
 
-    /// A stable batch is stored first, and never changes but for members that have ended.
+    /// A stable batch is stored first, and never changes but for members that have ended. A member goes on in another
+    /// one only once the end of the one before is durable.
     pub fn batch(
         &mut self,
         store: &ModelCore,
@@ -79,6 +115,7 @@ impl Checks {
         sent: &[DeliveryKey],
     ) -> Result<(), Failure> {
         let stored = store.batches(&[destination]).unwrap_or_default();
+        let open: BTreeSet<u64> = stored.iter().map(|batch| batch.number).collect();
         let stored = stored.into_iter().find(|batch| batch.number == number).map(|batch| batch.members);
         let first = self.batches.entry((destination, number)).or_insert_with(|| stored.clone().unwrap_or_default());
         if let Some(stored) = stored
@@ -92,7 +129,9 @@ impl Checks {
             return Err(Failure(format!("batch {number} was sent without {missing}")));
         }
         for key in sent {
-            if !first.contains(key) || *self.member_of.entry(*key).or_insert(number) != number {
+            let before = self.member_of.insert(*key, number).unwrap_or(number);
+            let moved = before != number && open.contains(&before);
+            if !first.contains(key) || moved {
                 return Err(Failure(format!("{key} is not a member of batch {number}")));
             }
         }

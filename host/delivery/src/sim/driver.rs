@@ -1,12 +1,15 @@
 //! Does what an engine asks for, as the real driver does.
 
+use super::checks;
 use super::faults::Fault;
 use super::store::Op;
 use super::trace::effect_numbers;
 use super::world::{At, Event, Failure, World};
 use crate::core::mutation::Mutation;
 use crate::core::{AttemptId, AttemptItem, Effect, Input};
-use railhead_model::{DeliveryKey, DestinationNo, OutcomeClass};
+use crate::transcripts::Transcripts;
+use bytes::Bytes;
+use railhead_model::{BodyPart, DeliveryKey, DestinationNo, Exchange, ExchangeRequest, OutcomeClass, Transcript};
 
 impl World {
     pub fn effect(&mut self, at: At, effect: Effect) -> Result<(), Failure> {
@@ -36,7 +39,12 @@ impl World {
             }
             Effect::SaveHealth(no, health) => self.at(soon, Event::Op(at, Op::SaveHealth(no, health))),
             Effect::OpenBatch(batch) => self.at(soon, Event::Op(at, Op::OpenBatch(batch))),
-            Effect::CloseBatch(no, number) => self.at(soon, Event::Op(at, Op::CloseBatch(no, number))),
+            Effect::CloseBatch(no, number) => {
+                if self.is_alive(no, number) {
+                    self.reached.count(Fault::BatchSplit);
+                }
+                self.at(soon, Event::Op(at, Op::CloseBatch(no, number)));
+            }
             Effect::Failing(_, true) => self.reached.count(Fault::BreakerOpened),
             Effect::Failing(_, false) => {}
             Effect::Disable(no, _) => {
@@ -68,11 +76,42 @@ impl World {
         if let Some(number) = batch {
             self.checks.batch(&self.store, destination, number, &keys)?;
         }
-        for key in &keys {
-            self.checks.lane(&self.store, *key)?;
+        for (index, key) in keys.iter().enumerate() {
+            let with = if batch.is_some() { &keys[..index] } else { &[] };
+            self.checks.lane(&self.store, *key, with)?;
         }
+        if checks::bounds(&self.store, destination, &keys)? {
+            self.reached.count(Fault::BytesBound);
+        }
+        self.write_transcripts(at, id, destination, &items);
         self.answers(at, id, destination, &items);
         Ok(())
+    }
+
+    /// True if members of a stored batch still wait.
+    fn is_alive(&self, no: DestinationNo, number: u64) -> bool {
+        let stored = self.store.batches(&[no]).unwrap_or_default().into_iter().filter(|batch| batch.number == number);
+        stored.flat_map(|batch| batch.members).any(|key| self.store.work_of(key).is_some())
+    }
+
+    /// What goes over the wire: one request for a batch, else some of a few events each.
+    fn write_transcripts(&mut self, at: At, call: AttemptId, no: DestinationNo, items: &[AttemptItem]) {
+        let batched = self.store.destinations_by_no(&[no]).unwrap_or_default().iter().any(|d| d.spec.batch.is_some());
+        let size = if batched { items.len() } else { self.between(1, 3) as usize };
+        let mut transcripts = Transcripts::new(self.hosts[at.host].id, call.0);
+        for request in items.chunks(size.max(1)) {
+            let body: Vec<_> = request.iter().map(|item| BodyPart::OtherEvent(item.key.event)).collect();
+            let sent = ExchangeRequest { body, ..ExchangeRequest::default() };
+            let sent = Transcript { exchanges: vec![Exchange { request: sent, ..Exchange::default() }] };
+            for item in request {
+                let seal = |_, plain: &Transcript| Bytes::from(serde_json::to_vec(plain).unwrap_or_default());
+                let sealed = transcripts.share(item.key, sent.clone().seen_by(item.key.event), seal);
+                if sealed.0.delivery != item.key {
+                    self.reached.count(Fault::SharedTranscript);
+                }
+                self.hosts[at.host].transcripts.insert((item.key, item.n), sealed);
+            }
+        }
     }
 
     fn answers(&mut self, at: At, id: AttemptId, no: DestinationNo, items: &[AttemptItem]) {

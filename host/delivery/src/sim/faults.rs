@@ -48,9 +48,17 @@ pub enum Fault {
     BreakerOpened,
     /// A destination switched itself off.
     Disabled,
+    /// A configuration changed while calls ran under the one before.
+    Rotation,
+    /// A stable batch was too large, and went on as smaller ones.
+    BatchSplit,
+    /// A batch had as many bytes as it may have.
+    BytesBound,
+    /// Attempts shared a transcript.
+    SharedTranscript,
 }
 
-const ALL: [Fault; 20] = [
+const ALL: [Fault; 24] = [
     Fault::DelayedRead,
     Fault::LostAnswer,
     Fault::UnknownBeforeCommit,
@@ -71,6 +79,10 @@ const ALL: [Fault; 20] = [
     Fault::BlockedLane,
     Fault::BreakerOpened,
     Fault::Disabled,
+    Fault::Rotation,
+    Fault::BatchSplit,
+    Fault::BytesBound,
+    Fault::SharedTranscript,
 ];
 
 /// How often each class was reached.

@@ -4,7 +4,8 @@ use super::faults::Fault;
 use super::trace::input_numbers;
 use super::world::{At, Event, Failure, World};
 use crate::core::{AttemptId, Config, Engine, Input, Now, RecordId, RecordItem};
-use railhead_model::{DeliveryKey, DestinationNo, HostId, Outcome, ShardNo, Timestamp};
+use bytes::Bytes;
+use railhead_model::{AttemptKey, DeliveryKey, DestinationNo, HostId, Outcome, ShardNo, Timestamp};
 use railhead_store::{Change, RecordAnswer};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub struct Host {
     pub known: BTreeMap<DestinationNo, i64>,
     pub records: BTreeMap<RecordId, Vec<RecordItem>>,
     pub running: BTreeMap<AttemptId, (DestinationNo, BTreeSet<DeliveryKey>, bool)>,
+    /// Transcripts of attempts, each with the attempt that it is sealed for.
+    pub transcripts: BTreeMap<(DeliveryKey, u32), (AttemptKey, Bytes)>,
     /// Deliveries whose result is not recorded.
     held: BTreeSet<DeliveryKey>,
     /// Ends that the engine was told are durable.
@@ -53,6 +56,7 @@ impl Host {
             known: BTreeMap::new(),
             records: BTreeMap::new(),
             running: BTreeMap::new(),
+            transcripts: BTreeMap::new(),
             held: BTreeSet::new(),
             ends: BTreeSet::new(),
         }

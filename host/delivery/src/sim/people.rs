@@ -1,5 +1,6 @@
 //! What people do: they set destinations up, pause them, retry, cancel, replay.
 
+use super::faults::Fault;
 use super::receiver::Mood;
 use super::store::Op;
 use super::world::{At, Event, Failure, World};
@@ -73,12 +74,12 @@ fn make_destination(world: &mut World, tenant: TenantNo, n: usize) {
 /// Every kind of destination is in every world; what else they have is drawn.
 fn spec(world: &mut World, n: usize) -> DestinationSpec {
     let schedule = (0..world.between(2, 5)).map(|_| world.between(1_000, 6_000)).collect();
-    let batch = Batch { max_events: 3, max_bytes: 1_000_000, linger_ms: world.between(50, 1_500) };
+    let batch = Batch { max_events: 5, max_bytes: 1_000, linger_ms: world.between(50, 1_500) };
     let mut marks: Vec<&str> = Vec::new();
     if world.random.random_bool(0.5) {
         marks.push("sessions");
     }
-    if n % 9 == 4 {
+    if matches!(n % 9, 3 | 4 | 8) {
         marks.push("stable");
     }
     if n % 9 == 7 {
@@ -97,10 +98,10 @@ fn spec(world: &mut World, n: usize) -> DestinationSpec {
         timeout_ms: 15_000,
         rate_limit: (n % 9 == 2).then_some(RateLimit { per_second: 12.0, burst: 5 }),
         concurrency: world.between(1, 6) as u32,
-        batch: matches!(n % 9, 4 | 6).then_some(batch),
+        batch: matches!(n % 9, 3 | 4 | 6 | 8).then_some(batch),
         ordering: match n % 9 {
-            1 | 7 => Ordering::Key("/customer".to_owned()),
-            5 => Ordering::Destination,
+            1 | 3 | 7 => Ordering::Key("/customer".to_owned()),
+            5 | 8 => Ordering::Destination,
             _ => Ordering::None,
         },
         metadata: marks.into_iter().map(|mark| (mark.to_owned(), String::new())).collect(),
@@ -156,12 +157,13 @@ impl World {
             retry_far(self);
             return Ok(());
         }
-        match self.between(0, 9) {
+        match self.between(0, 10) {
             0 => self.any_destination(DestinationState::Paused),
             1..=3 => self.any_destination(DestinationState::Active),
             4 => self.replay(),
             5 => self.redeliver(),
             6 => self.command(Command::Cancel)?,
+            7 => self.rotate(),
             _ => self.command(Command::RetryNow)?,
         }
         Ok(())
@@ -171,6 +173,16 @@ impl World {
         let all: Vec<_> = self.moods.keys().copied().collect();
         let no = all[self.random.random_range(0..all.len())];
         self.configure(no, |destination| destination.state = state);
+    }
+
+    /// A credential is rotated: the destination gets a new revision, whatever runs.
+    fn rotate(&mut self) {
+        let all: Vec<_> = self.moods.keys().copied().collect();
+        let no = all[self.random.random_range(0..all.len())];
+        if self.hosts.iter().any(|host| host.alive && host.running.values().any(|(running, ..)| *running == no)) {
+            self.reached.count(Fault::Rotation);
+        }
+        self.configure(no, |_| {});
     }
 
     fn command(&mut self, command: Command) -> Result<(), Failure> {

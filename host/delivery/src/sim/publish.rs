@@ -11,6 +11,9 @@ use railhead_store::{Accepted, NewEvent, WorkRow};
 use rand::RngExt;
 use std::collections::BTreeMap;
 
+/// Bytes of payloads; the last is more than a batch may have.
+const SIZES: [u32; 4] = [90, 300, 450, 1_400];
+
 impl World {
     pub fn publish(&mut self) -> Result<(), Failure> {
         if self.calm {
@@ -52,7 +55,7 @@ impl World {
             lanes: vec![(DestinationNo(0), lane)],
             head: Bytes::new(),
             payload: Bytes::new(),
-            payload_bytes: 0,
+            payload_bytes: SIZES[self.random.random_range(0..SIZES.len())],
         };
         self.route(&mut event);
         event

@@ -1,6 +1,8 @@
 //! Statements on their way to the database, and what can happen to them there.
 
+use super::checks;
 use super::faults::Fault;
+use super::host::Host;
 use super::leases::Loaded;
 use super::world::{At, Event, Failure, World};
 use crate::core::mutation::Mutation;
@@ -59,6 +61,9 @@ impl World {
                     self.at(AGAIN_MS, Event::Op(at, Op::CloseBatch(no, number)));
                 } else if self.store.close_batch(id, no, number).is_err() {
                     self.fenced(at);
+                } else {
+                    let soon = self.between(1, 8);
+                    self.at(soon, Event::Input(at, Input::BatchClosed(no, number)));
                 }
             }
             Op::Disable(no) => self.disable(at, no),
@@ -115,7 +120,8 @@ impl World {
     fn commit(&mut self, at: At, items: &[RecordItem]) -> Result<Option<Vec<RecordAnswer>>, Failure> {
         let id = self.hosts[at.host].id;
         let fenced = self.store.save_health(id, &[]) == Err(StoreError::Fenced);
-        let batch: Vec<Recording> = items.iter().map(recording).collect();
+        let host = &self.hosts[at.host];
+        let batch: Vec<Recording> = items.iter().map(|item| recording(host, item)).collect();
         let as_loaded: Vec<_> = items.iter().map(|item| self.store.work_of(item.key).copied()).collect();
         let answers = match self.store.record(self.writes_as(id, items), &batch) {
             Ok(answers) => answers,
@@ -133,6 +139,7 @@ impl World {
         }
         for ((item, answer), row) in items.iter().zip(&answers).zip(&as_loaded) {
             self.committed(item, *answer, row.map(|row| row.rev))?;
+            checks::transcript(&self.store, item.tenant, item.key, item.n.unwrap_or_default())?;
         }
         Ok(Some(answers))
     }
@@ -209,7 +216,7 @@ impl World {
     }
 }
 
-fn recording(item: &RecordItem) -> Recording {
+fn recording(host: &Host, item: &RecordItem) -> Recording {
     let attempt = item.n.map(|n| Attempt {
         n,
         started_at: item.at,
@@ -220,5 +227,7 @@ fn recording(item: &RecordItem) -> Recording {
         config_revision: 0,
     });
     let RecordItem { key, tenant, rev, ref change, .. } = *item;
-    Recording { key, tenant, rev, change: change.clone(), attempt, transcript: None }
+    let sealed = host.transcripts.get(&(key, item.n.unwrap_or_default())).cloned();
+    let (owner, transcript) = sealed.map_or((None, None), |(owner, sealed)| (Some(owner), Some(sealed)));
+    Recording { key, tenant, rev, change: change.clone(), attempt, transcript, owner }
 }

@@ -58,6 +58,7 @@ pub fn input_numbers(input: &Input) -> [u64; 3] {
         Input::Gone(no) => [13, no.0 as u64, 0],
         Input::Batches(batches) => [14, batches.len() as u64, batches.iter().map(|batch| batch.number >> 8).sum()],
         Input::BatchOpened(no, number) => [15, no.0 as u64, *number],
+        Input::BatchClosed(no, number) => [18, no.0 as u64, *number],
         Input::Tick => [16, 0, 0],
         Input::Drain => [17, 0, 0],
     }

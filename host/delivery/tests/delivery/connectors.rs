@@ -4,7 +4,9 @@ use crate::store::Gate;
 use crate::world::TestClock;
 use async_trait::async_trait;
 use railhead_delivery::connectors::{CheckStep, Connectors, HandOver, Settle, Settled};
-use railhead_model::{Clock as _, DestinationNo, Exchange, Outcome, Reason, Timestamp, Transcript};
+use railhead_model::{
+    BodyPart, Clock as _, DestinationNo, Exchange, ExchangeRequest, Outcome, Reason, Timestamp, Transcript,
+};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -32,6 +34,10 @@ pub fn transient() -> Outcome {
 
 pub fn permanent() -> Outcome {
     Outcome::Permanent(Reason::new("http-400", "Bad Request"))
+}
+
+pub fn too_large() -> Outcome {
+    Outcome::TooLarge(Reason::new("http-413", "Payload Too Large"))
 }
 
 impl Scripted {
@@ -67,10 +73,27 @@ impl Scripted {
         self.calls.lock().expect("whole").clone()
     }
 
+    /// How many events each call had.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.calls().iter().map(|(_, call)| call.events.len()).collect()
+    }
+
     /// Waits until so many calls began.
     pub async fn called(&self, calls: usize) {
         self.count.subscribe().wait_for(|count| *count >= calls).await.expect("there");
     }
+}
+
+/// One request for all events where they are a batch, else one for each.
+fn transcript(hand_over: &HandOver, index: usize) -> Transcript {
+    let batched = hand_over.destination.spec.batch.is_some_and(|batch| batch.is_batched());
+    let carried = hand_over.events.iter().enumerate().filter(|(other, _)| batched || *other == index);
+    let parts = carried.map(|(other, handed)| match handed.event.uid {
+        _ if other == index => BodyPart::EventData,
+        uid => BodyPart::OtherEvent(uid),
+    });
+    let request = ExchangeRequest { body: parts.collect(), ..ExchangeRequest::default() };
+    Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }] }
 }
 
 #[async_trait]
@@ -82,7 +105,7 @@ impl Connectors for Scripted {
         self.gate.pass().await;
         for index in 0..hand_over.events.len() {
             let outcome = self.next(hand_over.destination.no);
-            let transcript = Transcript { exchanges: vec![Exchange::default()] };
+            let transcript = transcript(&hand_over, index);
             settle.settle(Settled { index, outcome, transcript, started_at, duration_ms: 1 });
         }
     }

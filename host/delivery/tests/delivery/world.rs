@@ -42,12 +42,20 @@ pub struct World {
     vault: Arc<Vault>,
 }
 
-fn manifest() -> Manifest {
-    let manifest = json!({
-        "name": "scripted", "version": "1.2.3", "contract": "0.1.0", "label": "Scripted", "category": "http",
-        "config_schema": {}, "origins": [], "max_sessions": 4,
-    });
-    serde_json::from_value(manifest).expect("a manifest")
+/// `scripted` takes each event by itself, `batching` and `stable` take batches.
+fn manifests() -> [Manifest; 3] {
+    let bounds = |stable: bool| {
+        let most = json!({"max_events": 100, "max_bytes": 1_000_000, "linger_ms": 200});
+        json!({"max_events": 1_000, "max_bytes": 10_000_000, "default": most, "stable": stable})
+    };
+    let kinds = [("scripted", json!(null)), ("batching", bounds(false)), ("stable", bounds(true))];
+    kinds.map(|(name, batch)| {
+        let manifest = json!({
+            "name": name, "version": "1.2.3", "contract": "0.1.0", "label": "Scripted", "category": "http",
+            "config_schema": {}, "origins": [], "max_sessions": 4, "batch": batch,
+        });
+        serde_json::from_value(manifest).expect("a manifest")
+    })
 }
 
 impl World {
@@ -106,7 +114,9 @@ impl World {
     }
 
     pub async fn destination_of(&self, tenant: &Tenant, id: &str, mut spec: serde_json::Value) -> Destination {
-        spec["connector"] = "scripted".into();
+        if spec.get("connector").is_none() {
+            spec["connector"] = "scripted".into();
+        }
         let spec: DestinationSpec = serde_json::from_value(spec).expect("a spec");
         let now = self.clock.now();
         let destination = Destination {
@@ -135,6 +145,29 @@ impl World {
 
     pub async fn publish(&self, draft: Draft) -> Published {
         self.delivery.publish(self.environment, vec![draft]).await.expect("accepted").remove(0)
+    }
+
+    /// Publishes events of such sizes, a millisecond apart; their deliveries at one destination, which come in their order.
+    pub async fn publish_sized(&self, to: DestinationNo, sizes: &[usize]) -> Vec<DeliveryKey> {
+        let mut keys = Vec::new();
+        for size in sizes {
+            match self.publish(Draft { data: vec![b'x'; *size].into(), ..order() }).await {
+                Published::Accepted { uid, .. } => keys.push(delivery(uid, to)),
+                other => panic!("{other:?}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        keys
+    }
+
+    /// Publishes so many events in one commit; their deliveries at one destination.
+    pub async fn publish_together(&self, to: DestinationNo, count: usize) -> Vec<DeliveryKey> {
+        let published = self.delivery.publish(self.environment, vec![order(); count]).await.expect("accepted");
+        let key = |published: Published| match published {
+            Published::Accepted { uid, .. } => delivery(uid, to),
+            other => panic!("{other:?}"),
+        };
+        published.into_iter().map(key).collect()
     }
 
     /// Publishes one event without an id of its own.
@@ -175,7 +208,7 @@ async fn run(
         store: Arc::new(store.clone()),
         vault: Arc::clone(vault),
         connectors: Arc::clone(&connectors) as Arc<dyn railhead_delivery::connectors::Connectors>,
-        catalog: Arc::new(Catalog::new([manifest()])),
+        catalog: Arc::new(Catalog::new(manifests())),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         options: Options { seed: Some(7), ..options },
     };

@@ -30,7 +30,8 @@ async fn guest(url: &str) -> Guest {
     };
     let scope = Arc::new(Scope::of(&target).unwrap());
     let cpu = Duration::from_secs(1);
-    let around = Surroundings { egress, clock: clock.clone(), cpu };
+    let slow = tokio::runtime::Handle::current();
+    let around = Surroundings { egress, clock: clock.clone(), cpu, slow };
     let mut guest = store(&around, &scope, &Arc::default(), &Meter::new(cpu)).unwrap().into_data();
     let call = Call { batch_id: String::new(), batched: false, deadline_ms: 30_000, events: Vec::new() };
     guest.running = Some(Running::new(Purpose::Check, call, clock, None));
@@ -55,7 +56,7 @@ async fn all_bytes_of_a_request_are_held_until_it_goes() {
     let raw = wit::Encoding::Raw;
     let signed = guest.sign_header(again(&request), name, vec![], each, join, message, vec![], algorithm, raw);
     signed.unwrap().unwrap();
-    assert_eq!(guest.held - before, 3 + 100 + 1 + 1_000 + 10_000 + 3 + 100_000);
+    assert_eq!(guest.held - before, 3 + 100 + 1 + 1_000 + 10_000 + 3 + 100_000 + 4 * PIECE);
     guest.held += MAX_HELD;
     let refused = guest.query(again(&request), "q".to_owned(), text(1)).unwrap().unwrap_err();
     assert_eq!(refused.code, "session-too-large");

@@ -1,10 +1,10 @@
 //! `credentials`: handles to secrets. No function in here returns a byte of one.
 
-use super::{Credential, Guest, Unsupported, allow_use, failure, no_such_event, not_yet};
+use super::{Credential, Guest, PIECE, Unsupported, allow_part, allow_use, failure, no_such_event, not_yet};
 use crate::bindings::railhead::plugin::credentials::{Encoding, Failure, Host, HostCredential, HostScram, Part};
 use crate::bindings::railhead::plugin::types::Kind;
 use crate::secret::{Secret, encode};
-use railhead_model::manifest::CredentialUse;
+use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -28,6 +28,8 @@ impl HostCredential for Guest {
     }
 
     fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
+        let composed = self.composed.remove(&handle.rep());
+        self.held = self.held.saturating_sub(composed.unwrap_or(0));
         self.table.delete(handle)?;
         Ok(())
     }
@@ -69,8 +71,9 @@ impl Host for Guest {
         Ok(Ok(handles))
     }
 
-    fn kept(&mut self, _: String) -> wasmtime::Result<Option<Handle>> {
-        Ok(None) // nothing is kept before `exchange` is there
+    fn kept(&mut self, name: String) -> wasmtime::Result<Option<Handle>> {
+        let kept = self.scope.tokens.kept(&name, self.clock.monotonic_ms());
+        Ok(kept.map(|token| self.table.push(Credential(token))).transpose()?)
     }
 
     fn compose(&mut self, parts: Vec<Part>, encoding: Encoding) -> Made {
@@ -108,6 +111,7 @@ impl Guest {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut origins = Origins::All;
         let mut fields = BTreeSet::new();
+        let mut usage = CredentialUse::Place;
         for part in parts {
             match part {
                 Part::Bytes(more) => bytes.extend_from_slice(&more),
@@ -121,8 +125,16 @@ impl Guest {
                 },
                 Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
-                    if let Err(failure) = allow_use(&secret, CredentialUse::Place) {
+                    if let Err(failure) = allow_part(&secret) {
                         return Ok(Err(failure));
+                    }
+                    if secret.kind() == CredentialKind::Headers {
+                        let message = "A map of headers cannot be composed: its values stand in headers only.";
+                        return Ok(Err(failure(Kind::Invalid, "header-map-misplaced", message)));
+                    }
+                    // What holds a piece for token endpoints is for them alone.
+                    if secret.usage() == CredentialUse::Exchange {
+                        usage = CredentialUse::Exchange;
                     }
                     bytes.extend_from_slice(&encode(secret.bytes(), encoding.into()));
                     origins = origins.and(&secret);
@@ -143,8 +155,15 @@ impl Guest {
         };
         let name = fields.into_iter().collect::<Vec<_>>().join("+");
         let made = encode(&bytes, encoding.into()).to_vec();
-        let secret = Secret::derived(&name, CredentialUse::Place, &origins, made);
-        Ok(Ok(self.table.push(Credential(secret))?))
+        let held = made.len().saturating_add(PIECE);
+        if !self.hold(held) {
+            let message = "The credentials that this session composed hold more bytes than a session may.";
+            return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
+        }
+        let secret = Secret::derived(&name, usage, &origins, made);
+        let handle = self.table.push(Credential(secret))?;
+        self.composed.insert(handle.rep(), held);
+        Ok(Ok(handle))
     }
 }
 

@@ -85,7 +85,8 @@ impl Host for Guest {
     }
 
     fn cache_put(&mut self, key: String, value: Vec<u8>, ttl_ms: u64) -> wasmtime::Result<Result<(), Failure>> {
-        let kept = self.cache.put(key, value, self.clock.monotonic_ms(), ttl_ms);
+        let now_ms = self.clock.monotonic_ms();
+        let kept = self.meter.charged(|| self.cache.put(key, value, now_ms, ttl_ms));
         let message = "The cache of a destination holds at most 1 MiB.";
         Ok(kept.then_some(()).ok_or_else(|| failure(Kind::TooLarge, "cache-full", message)))
     }
@@ -133,7 +134,7 @@ impl Guest {
 
     /// Shown bytes as the record keeps them: masked, bounded.
     fn captured(&self, shown: Vec<u8>) -> Vec<BodyPart> {
-        let mut masked = self.scope.masker.bytes(Bytes::from(shown));
+        let mut masked = self.scope.masker().bytes(Bytes::from(shown));
         let omitted = masked.len().saturating_sub(MAX_CAPTURE);
         masked.truncate(MAX_CAPTURE);
         let kept = match std::str::from_utf8(&masked) {

@@ -3,7 +3,7 @@
 mod sender;
 
 use self::sender::{Sender, size};
-use super::{Credential, Guest, Request, Response, allow_use, failure, not_yet};
+use super::{Credential, Guest, PIECE, Request, Response, allow_use, failure, not_yet};
 use crate::bindings::railhead::plugin::credentials::{Encoding, Part};
 use crate::bindings::railhead::plugin::http::{Failure, Host, HostRequest, HostResponse, Signed};
 use crate::bindings::railhead::plugin::types::Kind;
@@ -124,7 +124,8 @@ impl HostRequest for Guest {
             Signed::Text(text) | Signed::Header(text) => text.len(),
             Signed::Body | Signed::Timestamp => 0,
         });
-        let bytes = texts.fold(name.len() + each.len() + join.len(), usize::saturating_add);
+        let pieces = (before.len() + message.len()).saturating_mul(PIECE);
+        let bytes = texts.fold(pieces + name.len() + each.len() + join.len(), usize::saturating_add);
         let (before, message) =
             (before.into_iter().map(Into::into).collect(), message.into_iter().map(Into::into).collect());
         let encoding = encoding.into();
@@ -189,15 +190,15 @@ impl Host for Guest {
         answers.into_iter().map(|answer| self.keep(answer)).collect()
     }
 
-    fn exchange(
+    async fn exchange(
         &mut self,
-        _: String,
+        name: String,
         request: Handle,
-        _: String,
-        _: Vec<(String, String)>,
+        kind: String,
+        take: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<Resource<Credential>, Failure>> {
-        self.take(request)?;
-        Ok(Err(not_yet("exchange")))
+        let outgoing = self.take(request)?;
+        self.exchanged(name, outgoing, &kind, take).await
     }
 }
 
@@ -227,7 +228,7 @@ impl Guest {
     }
 
     /// Counts bytes that the host is about to hold; false where the session may hold no more.
-    fn hold(&mut self, bytes: usize) -> bool {
+    pub(super) fn hold(&mut self, bytes: usize) -> bool {
         let held = self.held.saturating_add(bytes);
         let fits = held <= MAX_HELD;
         if fits {
@@ -258,24 +259,35 @@ impl Guest {
     }
 
     fn sender(&self) -> Sender {
-        let left_ms = self.running.as_ref().map_or(self.outside_ms, |running| running.left_ms());
-        // The guest needs time to settle what came of its requests before the call's deadline.
-        let left_ms = left_ms.saturating_sub((left_ms / 10).min(250));
         Sender {
             egress: self.egress.clone(),
             destination: self.scope.destination,
             running: self.running.clone(),
             meter: self.meter.clone(),
             room: AtomicUsize::new(MAX_HELD.saturating_sub(self.held)),
-            ctx: SendContext {
-                origins: self.scope.origins.clone(),
-                masker: self.scope.masker.clone(),
-                left: Duration::from_millis(left_ms.into()),
-                clock: self.clock.clone(),
-                events: self.running.as_ref().map_or_else(|| Vec::new().into(), |running| running.uids.clone()),
-                purpose: egress::Purpose::Send,
-            },
+            ctx: self.context(),
         }
+    }
+
+    /// What a request of this session is sent with.
+    pub(super) fn context(&self) -> SendContext {
+        self.meter.waits();
+        SendContext {
+            origins: self.scope.origins.clone(),
+            masker: self.scope.masker(),
+            identities: self.scope.identities.clone(),
+            left: self.left(),
+            clock: self.clock.clone(),
+            events: self.running.as_ref().map_or_else(|| Vec::new().into(), |running| running.uids.clone()),
+            purpose: egress::Purpose::Send,
+        }
+    }
+
+    /// Until requests must be over.
+    pub(super) fn left(&self) -> Duration {
+        let left_ms = self.running.as_ref().map_or(self.outside_ms, |running| running.left_ms());
+        // The guest needs time to settle what came of its requests before the call's deadline.
+        Duration::from_millis(left_ms.saturating_sub((left_ms / 10).min(250)).into())
     }
 }
 

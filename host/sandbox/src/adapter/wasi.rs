@@ -1,10 +1,11 @@
 //! The little of WASI that a standard library needs to start. Everything else of `wasi:` traps when it is called.
 
 use super::{Guest, presentable};
+use crate::limits::MAX_LOG_LINES;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType, Val};
+use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 
 /// `wasi:clocks/wall-clock.datetime`.
 #[derive(ComponentType, Lift, Lower)]
@@ -16,6 +17,24 @@ struct Datetime {
 
 /// The one stream that there is: standard error.
 struct ErrorStream;
+
+/// `wasi:io/streams.stream-error`. It never happens: what is too much is dropped.
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+#[allow(dead_code)] // the type of an answer that is not given
+enum StreamError {
+    #[component(name = "last-operation-failed")]
+    LastOperationFailed(Resource<()>),
+    #[component(name = "closed")]
+    Closed,
+}
+
+type OfStream = (Resource<ErrorStream>,);
+type Written = Result<(), StreamError>;
+
+/// Bytes of one write, and of what is kept of one.
+const MAX_WRITE: u64 = 4096;
+const MAX_LINE: usize = 4096;
 
 type Context<'a> = StoreContextMut<'a, Guest>;
 
@@ -68,7 +87,22 @@ fn function(linked: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
         ("cli/stderr", "get-stderr") => {
             linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((Resource::<ErrorStream>::new_own(0),)))
         }
-        ("io/streams", "[method]output-stream.blocking-write-and-flush") => write_to_log(linked, name),
+        ("io/streams", "[method]output-stream.check-write") => {
+            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Ok::<_, StreamError>(MAX_WRITE),)))
+        }
+        ("io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => linked
+            .func_wrap(name, |store: Context<'_>, (_, bytes): (Resource<ErrorStream>, Vec<u8>)| {
+                write_to_log(store, &bytes);
+                Ok((Written::Ok(()),))
+            }),
+        ("io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => {
+            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Written::Ok(()),)))
+        }
+        // It is always ready.
+        ("io/streams", "[method]output-stream.subscribe") => {
+            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Resource::<()>::new_own(0),)))
+        }
+        ("io/poll", "[method]pollable.block") => linked.func_wrap(name, |_: Context<'_>, _: (Resource<()>,)| Ok(())),
         _ => {
             let missing = format!("wasi:{interface}#{name} is not offered to connectors");
             linked.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone())))
@@ -76,22 +110,17 @@ fn function(linked: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
     }
 }
 
-/// What a guest writes as it panics goes to the log.
-fn write_to_log(linked: &mut LinkerInstance<'_, Guest>, name: &str) -> wasmtime::Result<()> {
-    linked.func_new(name, |store, _, params, results| {
-        if let Some(Val::List(bytes)) = params.get(1) {
-            let bytes = bytes.iter().map(|byte| if let Val::U8(byte) = byte { *byte } else { b'?' });
-            let scope = &store.data().scope;
-            let bytes: Vec<u8> = bytes.collect();
-            let text = scope.masker.text(&String::from_utf8_lossy(&bytes)).into_owned();
-            let connector = &scope.connector.manifest.name;
-            tracing::debug!(target: "railhead::plugin", connector, "{}", presentable(&text));
-        }
-        if let Some(result) = results.first_mut() {
-            *result = Val::Result(Ok(None));
-        }
-        Ok(())
-    })
+/// What a guest writes as it panics goes to the log, as lines of its own and with the same bound.
+fn write_to_log(mut store: Context<'_>, bytes: &[u8]) {
+    let guest = store.data_mut();
+    guest.log_lines = guest.log_lines.saturating_add(1);
+    if guest.log_lines > MAX_LOG_LINES {
+        return;
+    }
+    let text = String::from_utf8_lossy(bytes.get(..MAX_LINE).unwrap_or(bytes));
+    let text = presentable(&guest.scope.masker().text(&text));
+    let connector = &guest.scope.connector.manifest.name;
+    tracing::debug!(target: "railhead::plugin", connector, "{text}");
 }
 
 fn no_pairs() -> Vec<(String, String)> {

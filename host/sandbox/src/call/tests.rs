@@ -17,7 +17,8 @@ fn event(n: u8) -> CallEvent {
 
 /// A delivery of so many events, each shown so many exchanges of so many bytes: what the records of them hold.
 fn records(events: u8, shown: usize, bytes: usize) -> Vec<Vec<Exchange>> {
-    let call = Call { batch_id: String::new(), batched: false, deadline_ms: 1, events: (0..events).map(event).collect() };
+    let call =
+        Call { batch_id: String::new(), batched: false, deadline_ms: 1, events: (0..events).map(event).collect() };
     let settled: Arc<Mutex<Vec<SettledEvent>>> = Arc::default();
     let keep = settled.clone();
     let settle: Settle = Arc::new(move |event| keep.lock().unwrap().push(event));

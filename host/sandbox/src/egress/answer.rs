@@ -133,9 +133,9 @@ impl Read {
 }
 
 fn texts(headers: &HeaderMap, masker: Option<&Masker>) -> Vec<(String, String)> {
-    let text = |name: &str, value: &[u8]| match masker {
-        Some(masker) => masker.header(name, value),
-        None => String::from_utf8_lossy(value).into_owned(),
+    let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| match masker {
+        Some(masker) => (masker.text(name.as_str()).into_owned(), masker.header(name.as_str(), value.as_bytes())),
+        None => (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()),
     };
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(name.as_str(), value.as_bytes()))).collect()
+    headers.iter().map(text).collect()
 }

@@ -93,11 +93,13 @@ pub(super) fn headers(outgoing: &Outgoing, masker: &Masker) -> Vec<Header> {
 
 /// Headers that the host added, by name.
 pub(super) fn added(headers: &HeaderMap, names: &[http::HeaderName], masker: &Masker) -> Vec<Header> {
-    let shown = |name: &http::HeaderName| {
-        let value = headers.get_all(name).iter().next_back()?;
+    let shown = |(index, name): (usize, &http::HeaderName)| {
+        // A name that was added twice has its values last, in that order.
+        let later = names.iter().skip(index + 1).filter(|other| *other == name).count();
+        let value = headers.get_all(name).iter().rev().nth(later)?;
         Some(Header(name.as_str().to_owned(), bounded(masker.header(name.as_str(), value.as_bytes()))))
     };
-    names.iter().filter_map(shown).collect()
+    names.iter().enumerate().filter_map(shown).collect()
 }
 
 /// The body's pieces; nothing of a token exchange's.
@@ -126,11 +128,19 @@ fn reference(index: u32, data: &Bytes, ctx: &SendContext) -> BodyPart {
     uid.map_or(BodyPart::Omitted(data.len() as u64), |uid| BodyPart::OtherEvent(*uid))
 }
 
-/// An answer; not the body of a token endpoint's.
+/// Headers of a token endpoint's answer that the record keeps; the token itself could stand in any other.
+const OF_AN_EXCHANGE: [&str; 6] = ["cache-control", "content-length", "content-type", "date", "retry-after", "server"];
+
+/// An answer; not the body of a token endpoint's, nor most of its headers' values.
 pub(super) fn response(response: &Response, ctx: &SendContext) -> ExchangeResponse {
     let headers = response.headers.iter().chain(&response.trailers);
-    let mask = |name: &str, value: &str| if always_masked(name) { MASK.to_owned() } else { bounded(value.to_owned()) };
     let exchange = ctx.purpose == Purpose::Exchange;
+    let mask = |name: &str, value: &str| {
+        if always_masked(name) || (exchange && !OF_AN_EXCHANGE.contains(&name)) {
+            return MASK.to_owned();
+        }
+        bounded(if exchange { ctx.masker.text(value).into_owned() } else { value.to_owned() })
+    };
     let body = if exchange {
         omitted(response.body_bytes)
     } else {

@@ -5,6 +5,7 @@ use super::policy::EgressPolicy;
 use super::resolver::{Filtered, Names, Unfiltered};
 use super::timing::TimedConnect;
 use super::{EgressError, errors};
+use crate::secret::Identity;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use std::collections::HashMap;
@@ -29,12 +30,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_H2_HEAD: u32 = super::answer::MAX_HEAD as u32;
 
 /// What a client connects to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Route<'a> {
     pub(super) plain: bool,
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) http2: bool,
+    pub(super) identity: Option<&'a Identity>,
 }
 
 /// All clients of the host.
@@ -58,6 +60,8 @@ struct Entry {
     http2: bool,
     port: u16,
     host: Box<str>,
+    /// A rotated identity makes new connections; those of the one before end with their calls.
+    identity: Option<[u8; 32]>,
     used_ms: u64,
     client: reqwest::Client,
 }
@@ -102,9 +106,8 @@ impl Clients {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(CONNECTION_IDLE)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
-            .http1_max_headers(super::answer::MAX_ANSWER_HEADERS)
             .http2_max_header_list_size(MAX_H2_HEAD)
-            .tls_backend_preconfigured(self.tls_for(route))
+            .tls_backend_preconfigured(self.tls_for(route)?)
             .connector_layer(TimedConnect);
         let builder = match (route.http2, route.plain) {
             (true, true) => builder.http2_prior_knowledge(),
@@ -124,12 +127,15 @@ impl Clients {
     }
 
     /// Verifier and cipher suites are shared; TLS sessions are the destination's own, for they can be told apart on the wire.
-    fn tls_for(&self, route: Route<'_>) -> ClientConfig {
+    fn tls_for(&self, route: Route<'_>) -> Result<ClientConfig, Failure> {
         let mut tls = self.tls.clone();
+        if let Some(identity) = route.identity {
+            super::tls::with_identity(&mut tls, identity)?;
+        }
         tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
         tls.alpn_protocols =
             if route.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
-        tls
+        Ok(tls)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -145,8 +151,9 @@ impl Kept {
     }
 
     fn keep(&mut self, destination: i64, route: Route<'_>, now_ms: u64, client: reqwest::Client) -> reqwest::Client {
-        let Route { plain, host, port, http2 } = route;
-        let entry = Entry { plain, http2, port, host: host.into(), used_ms: now_ms, client: client.clone() };
+        let Route { plain, host, port, http2, identity } = route;
+        let identity = identity.map(Identity::fingerprint);
+        let entry = Entry { plain, http2, port, host: host.into(), identity, used_ms: now_ms, client: client.clone() };
         self.by_destination.entry(destination).or_default().push(entry);
         self.count += 1;
         client
@@ -177,6 +184,10 @@ impl Kept {
 
 impl Entry {
     fn serves(&self, route: Route<'_>) -> bool {
-        self.port == route.port && self.plain == route.plain && self.http2 == route.http2 && *self.host == *route.host
+        self.port == route.port
+            && self.plain == route.plain
+            && self.http2 == route.http2
+            && *self.host == *route.host
+            && self.identity == route.identity.map(Identity::fingerprint)
     }
 }

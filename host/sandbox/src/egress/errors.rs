@@ -67,6 +67,8 @@ fn of_io(kind: io::ErrorKind, connecting: bool, host: &str) -> Failure {
             format!("{host} reset the connection before it answered."),
         ),
         (false, TimedOut) => Failure::new(FailureKind::Timeout, "timeout", format!("{host} did not answer in time.")),
+        // How the HTTP client says that chunks or trailers are none.
+        (false, io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => not_http(host),
         (false, _) => closed(host),
     }
 }
@@ -88,6 +90,10 @@ fn of_tls(error: &rustls::Error, host: &str) -> Failure {
             ("tls-certificate", format!("The certificate of {host} {what}."))
         }
         rustls::Error::InvalidMessage(_) => ("tls-protocol", format!("{host} does not speak TLS on that port.")),
+        rustls::Error::AlertReceived(alert) if is_of_our_certificate(*alert) => {
+            let message = format!("{host} asks for a client certificate, and refuses the one that it got or got none.");
+            return Failure::new(FailureKind::Credential, "tls-client-certificate", message);
+        }
         rustls::Error::AlertReceived(_) => ("tls-refused", format!("{host} refused the TLS handshake.")),
         _ => (
             "tls-protocol",
@@ -97,17 +103,37 @@ fn of_tls(error: &rustls::Error, host: &str) -> Failure {
     Failure::new(FailureKind::Tls, code, what)
 }
 
+/// Alerts (RFC 8446, section 6.2) that a server sends about the client's certificate.
+fn is_of_our_certificate(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+    )
+}
+
 fn of_http(error: &hyper::Error, host: &str) -> Failure {
     if error.is_parse_too_large() {
         return head_too_large(host);
     }
     if error.is_parse() {
-        return Failure::new(FailureKind::Protocol, "http-invalid", format!("What {host} answered is not HTTP."));
+        return not_http(host);
     }
     if error.is_timeout() {
         return Failure::new(FailureKind::Timeout, "timeout", format!("{host} did not answer in time."));
     }
     closed(host)
+}
+
+fn not_http(host: &str) -> Failure {
+    Failure::new(FailureKind::Protocol, "http-invalid", format!("What {host} answered is not HTTP."))
 }
 
 /// The peer closed the connection before its answer was whole.

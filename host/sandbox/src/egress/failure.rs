@@ -22,7 +22,7 @@ pub enum FailureKind {
     TooLarge,
     /// The peer does not speak HTTP as it should.
     Protocol,
-    /// A token endpoint gave nothing.
+    /// A token endpoint gave nothing, or a client certificate is of no use. Nothing of the request was taken.
     Credential,
     /// A preview: nothing is sent.
     Preview,
@@ -74,8 +74,8 @@ impl Failure {
     /// True if not a byte of the request can have reached the peer.
     #[must_use]
     pub const fn before_sending(&self) -> bool {
-        use FailureKind::{Connect, Denied, Dns, Invalid, Preview, Tls};
-        matches!(self.kind, Denied | Dns | Connect | Tls | Invalid | Preview)
+        use FailureKind::{Connect, Credential, Denied, Dns, Invalid, Preview, Tls};
+        matches!(self.kind, Denied | Dns | Connect | Tls | Credential | Invalid | Preview)
     }
 }
 

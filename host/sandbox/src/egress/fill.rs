@@ -26,6 +26,8 @@ pub(super) struct Ready {
     pub(super) body: Bytes,
     pub(super) captured: ExchangeRequest,
     pub(super) masker: Arc<Masker>,
+    /// What the connection is made with, where the host's own TLS will not do.
+    pub(super) identity: Option<Arc<Secret>>,
 }
 
 /// Where a secret would stand.
@@ -70,6 +72,7 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
     for secret in secrets(outgoing) {
         judge_secret(secret, &origins, ctx)?;
     }
+    let identity = identity(&origins, ctx)?;
     let masker = ctx.masker.with(secrets(outgoing));
     let mut captured = ExchangeRequest {
         method: outgoing.method.clone(),
@@ -89,13 +92,18 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
     captured.body_bytes = body.len() as u64;
     if !outgoing.signers.is_empty() {
         let timestamp = ctx.clock.now().0.div_euclid(1000).to_string();
-        let mut wire = sign::Wire { headers: &mut headers, body: &body, timestamp: &timestamp };
+        let mut wire = sign::Wire { headers: &mut headers, body: &body, timestamp: &timestamp, left: sign::MAX_SIGNED };
         for signer in &outgoing.signers {
-            added.push(sign::run(signer, &mut wire)?);
+            let name = sign::run(signer, &mut wire)?;
+            if sign::continues(signer) {
+                added.retain(|earlier| *earlier != name);
+                captured.headers.retain(|header| header.0 != name.as_str());
+            }
+            added.push(name);
         }
     }
     captured.headers.extend(capture::added(&headers, &added, &masker));
-    Ok(Ready { method, url, headers, body, captured, masker })
+    Ok(Ready { method, url, headers, body, captured, masker, identity })
 }
 
 fn target(outgoing: &Outgoing) -> Result<Url, Failure> {
@@ -151,8 +159,22 @@ fn judge_secret(secret: &Secret, origins: &[&AllowedOrigin], ctx: &SendContext) 
     Err(Failure::denied("secret-not-for-origin", message))
 }
 
+/// The TLS identity of the origins that a request goes to. One that expired is told to its owner: a peer would only
+/// refuse the handshake.
+fn identity(origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<Option<Arc<Secret>>, Failure> {
+    let serves = |secret: &&Arc<Secret>| origins.iter().any(|origin| secret.may_go_to(&origin.name));
+    let Some(secret) = ctx.identities.iter().find(serves) else { return Ok(None) };
+    match secret.check_at(ctx.clock.now()) {
+        Ok(()) => Ok(Some(secret.clone())),
+        Err(error) => {
+            let message = format!("The credential `{}`: {error}", secret.field());
+            Err(Failure::new(FailureKind::Credential, "identity-expired", message))
+        }
+    }
+}
+
 /// Every secret that a request uses.
-fn secrets(outgoing: &Outgoing) -> impl Iterator<Item = &Arc<Secret>> {
+pub(super) fn secrets(outgoing: &Outgoing) -> impl Iterator<Item = &Arc<Secret>> {
     let url = match &outgoing.target {
         Target::Secret(secret) => Some(secret),
         Target::Plain(_) => None,
@@ -222,17 +244,19 @@ fn fill_headers(given: &[(HeaderName, Vec<Part>)]) -> Result<HeaderMap, Failure>
 fn header_piece<'a>(name: &HeaderName, part: &'a Part) -> Result<Cow<'a, [u8]>, Failure> {
     match part {
         Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => Ok(Cow::Borrowed(bytes)),
-        Part::Secret(secret, way) if secret.kind() == CredentialKind::Headers => {
-            let value = secret.header(name.as_str()).ok_or_else(|| {
-                Failure::invalid(
-                    "header-absent",
-                    format!("The credential `{}` has no value for the header `{name}`.", secret.field()),
-                )
-            })?;
-            Ok(Cow::Owned(encode(value.as_bytes(), *way).to_vec()))
-        }
-        Part::Secret(secret, way) => Ok(Cow::Owned(encode(secret.bytes(), *way).to_vec())),
+        Part::Secret(secret, way) => Ok(Cow::Owned(encode(header_secret(name, secret)?, *way).to_vec())),
     }
+}
+
+/// What of a secret stands in this header: of a headers map the value of that name.
+pub(super) fn header_secret<'a>(name: &HeaderName, secret: &'a Secret) -> Result<&'a [u8], Failure> {
+    if secret.kind() != CredentialKind::Headers {
+        return Ok(secret.bytes());
+    }
+    secret.header(name.as_str()).map(str::as_bytes).ok_or_else(|| {
+        let message = format!("The credential `{}` has no value for the header `{name}`.", secret.field());
+        Failure::invalid("header-absent", message)
+    })
 }
 
 /// The body in one piece: shared where it is one piece already.

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use http::HeaderName;
 
 /// Bytes of one header's value.
-const MAX_VALUE: usize = 16 * 1024;
+pub(super) const MAX_VALUE: usize = 16 * 1024;
 
 /// Headers that are the host's. Every `proxy-…` is too. `accept-encoding`: answers come uncompressed, so that secrets in
 /// them are found.
@@ -35,17 +35,20 @@ pub(crate) fn name(text: &str) -> Result<HeaderName, Failure> {
 
 /// Judges a value, or a piece of one: the value itself is not in the message, it may be a secret.
 pub(crate) fn check_value(name: &HeaderName, value: &[u8]) -> Result<(), Failure> {
-    if value.len() > MAX_VALUE {
-        return Err(Failure::invalid(
-            "header-too-long",
-            format!("The header `{name}` has more than {MAX_VALUE} bytes."),
-        ));
-    }
+    check_length(name, value.len())?;
     if value.iter().any(|&byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f) {
         let message = format!("The header `{name}` holds a line break or another control character.");
         return Err(Failure::invalid("header-invalid", message));
     }
     Ok(())
+}
+
+/// Judges how long a value is, before it is put together.
+pub(super) fn check_length(name: &HeaderName, bytes: usize) -> Result<(), Failure> {
+    if bytes <= MAX_VALUE {
+        return Ok(());
+    }
+    Err(Failure::invalid("header-too-long", format!("The header `{name}` has more than {MAX_VALUE} bytes.")))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! A request as a connector builds it: pieces, not bytes, so that secrets are filled in last.
 
 use super::failure::{Failure, FailureKind};
-use super::fill::{Place, allow_use};
+use super::fill::{self, Place, allow_use};
 use super::headers;
 use crate::secret::{Encoding, Secret};
 use bytes::Bytes;
+use railhead_model::manifest::CredentialKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,13 @@ pub enum Algorithm {
     HmacSha512,
     /// `hmac-sha1`: only for receivers that know nothing better.
     HmacSha1,
+    /// `hmac-sha256-text`, and the two below: the key is the secret's characters as they were written down, for receivers
+    /// that do not decode them.
+    HmacSha256Text,
+    /// `hmac-sha512-text`
+    HmacSha512Text,
+    /// `hmac-sha1-text`
+    HmacSha1Text,
     /// `ed25519`
     Ed25519,
 }
@@ -73,10 +81,13 @@ impl Algorithm {
             "hmac-sha256" => Ok(Self::HmacSha256),
             "hmac-sha512" => Ok(Self::HmacSha512),
             "hmac-sha1" => Ok(Self::HmacSha1),
+            "hmac-sha256-text" => Ok(Self::HmacSha256Text),
+            "hmac-sha512-text" => Ok(Self::HmacSha512Text),
+            "hmac-sha1-text" => Ok(Self::HmacSha1Text),
             "ed25519" => Ok(Self::Ed25519),
             _ => Err(Failure::invalid(
                 "algorithm-unknown",
-                "This host signs with hmac-sha256, hmac-sha512, hmac-sha1 or ed25519.",
+                "This host signs with hmac-sha256, hmac-sha512, hmac-sha1, each with -text too, or ed25519.",
             )),
         }
     }
@@ -158,19 +169,24 @@ impl Outgoing {
         }
     }
 
-    /// Adds a header; a name given twice is sent twice.
+    /// Adds a header; a name given twice is sent twice. A headers map gives the value of that name.
     ///
     /// # Errors
+    /// `header-absent` for a name that a headers map does not have,
     /// `header-not-allowed` for headers that are the host's, `header-invalid` for a name or value that HTTP forbids,
     /// `use-not-allowed` for a secret that may not be placed, `too-many-headers`.
     pub fn header(&mut self, name: &str, value: Vec<Part>) -> Result<(), Failure> {
         let name = headers::name(name)?;
+        headers::check_length(&name, value.iter().map(Part::size_hint).fold(0, usize::saturating_add))?;
         for part in &value {
             match part {
                 Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
                     headers::check_value(&name, bytes)?
                 }
-                Part::Secret(secret, _) => allow_use(secret, Place::Part)?,
+                Part::Secret(secret, _) => {
+                    allow_use(secret, Place::Part)?;
+                    fill::header_secret(&name, secret)?;
+                }
             }
         }
         self.room_for_header()?;
@@ -259,6 +275,11 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Every secret that it uses.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Arc<Secret>> {
+        fill::secrets(self)
+    }
+
     /// Where it goes.
     #[must_use]
     pub const fn target(&self) -> &Target {
@@ -275,6 +296,10 @@ impl Outgoing {
 
 fn check_uses(parts: &[Part]) -> Result<(), Failure> {
     parts.iter().try_for_each(|part| match part {
+        Part::Secret(secret, _) if secret.kind() == CredentialKind::Headers => Err(Failure::invalid(
+            "header-map-misplaced",
+            format!("The credential `{}` is a map of headers: its values stand in headers only.", secret.field()),
+        )),
         Part::Secret(secret, _) => allow_use(secret, Place::Part),
         Part::Bytes(_) | Part::EventData(..) | Part::EventBase64(..) => Ok(()),
     })

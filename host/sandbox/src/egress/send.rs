@@ -40,14 +40,15 @@ impl Inner {
         ctx: &SendContext,
         record: &mut Record,
     ) -> Result<Response, Failure> {
-        let Ready { method, url, headers, body, captured: _, masker } = ready;
+        let Ready { method, url, headers, body, captured: _, masker, identity } = ready;
         let (scheme, host, port) = origin::parts(&url)?;
         let (plain, host) = (scheme == "http", host.to_owned());
         let masker = (ctx.purpose == Purpose::Send).then_some(&*masker);
         let phases = record.phases.clone();
         let head = PHASES.scope(phases, async {
             self.judge_address(&url, port, plain).await?;
-            let route = Route { plain, host: &host, port, http2 };
+            let identity = identity.as_ref().and_then(|secret| secret.identity()).filter(|_| !plain);
+            let route = Route { plain, host: &host, port, http2, identity };
             let client = self.clients.get(destination, route, ctx.clock.monotonic_ms())?;
             let mut request = reqwest::Request::new(method, url);
             *request.headers_mut() = headers;

@@ -1,6 +1,6 @@
 //! Signatures over the request as it goes over the wire, made last and on the host's clock.
 
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
 use super::fill::{self, Place};
 use super::headers;
 use super::outgoing::{Algorithm, Signed, Signer};
@@ -15,7 +15,12 @@ pub(super) struct Wire<'a> {
     pub(super) body: &'a [u8],
     /// Seconds since the epoch, in decimal.
     pub(super) timestamp: &'a str,
+    /// Bytes that may still be signed: one signer can name the body any number of times.
+    pub(super) left: usize,
 }
+
+/// Bytes that all signatures of a request cover together: a body of the largest size four times.
+pub(super) const MAX_SIGNED: usize = 4 * super::outgoing::MAX_BODY;
 
 /// Judges a signer before anything is sent: header, texts and keys.
 pub(super) fn check(signer: &Signer) -> Result<(), Failure> {
@@ -38,9 +43,7 @@ fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
     fill::allow_use(key, Place::Signature)?;
     let suits = match algorithm {
         Algorithm::Ed25519 => key.ed25519().is_some(),
-        Algorithm::HmacSha256 | Algorithm::HmacSha512 | Algorithm::HmacSha1 => {
-            key.ed25519().is_none() && !key.bytes().is_empty()
-        }
+        _ => key.ed25519().is_none() && !key.bytes().is_empty(),
     };
     if suits {
         return Ok(());
@@ -49,15 +52,23 @@ fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
     Err(Failure::invalid("key-unsuitable", message))
 }
 
-/// Runs one signer: adds its header.
+/// Runs one signer: adds its header. One that begins with an earlier value of the same header takes that one's place.
 pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Failure> {
     let Signer::Header { name, before, each, join, message, keys, algorithm, encoding } = signer;
     let name = headers::name(name)?;
     let mut value = Vec::with_capacity(128);
     for piece in gather(before, wire)? {
         value.extend_from_slice(&piece);
+        if value.len() > headers::MAX_VALUE {
+            break; // it is refused below
+        }
     }
     let pieces = gather(message, wire)?;
+    let covered = pieces.iter().map(|piece| piece.len()).fold(0, usize::saturating_add).saturating_mul(keys.len());
+    let Some(left) = wire.left.checked_sub(covered) else {
+        let message = format!("The signatures of a request cover at most {MAX_SIGNED} bytes.");
+        return Err(Failure::new(FailureKind::TooLarge, "signature-too-large", message));
+    };
     for (index, key) in keys.iter().enumerate() {
         if index > 0 {
             value.extend_from_slice(join.as_bytes());
@@ -66,12 +77,22 @@ pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Fa
         value.extend_from_slice(&encode(&signature(key, *algorithm, &pieces)?, *encoding));
     }
     drop(pieces);
+    wire.left = left;
+    if continues(signer) {
+        wire.headers.remove(&name);
+    }
     headers::check_value(&name, &value)?;
     let made = HeaderValue::from_bytes(&value).map_err(|_| {
         Failure::invalid("header-invalid", format!("The signature in `{name}` cannot stand in a header."))
     })?;
     wire.headers.append(name.clone(), made);
     Ok(name)
+}
+
+/// True if what stands before its signatures holds the header that it writes: signatures of several schemes in one value.
+pub(super) fn continues(signer: &Signer) -> bool {
+    let Signer::Header { name, before, .. } = signer;
+    before.iter().any(|piece| matches!(piece, Signed::Header(earlier) if earlier.eq_ignore_ascii_case(name)))
 }
 
 fn gather<'a>(pieces: &'a [Signed], wire: &'a Wire<'_>) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, Failure> {
@@ -104,15 +125,18 @@ fn header<'a>(name: &str, headers: &'a HeaderMap) -> Result<std::borrow::Cow<'a,
 }
 
 fn signature(key: &Secret, algorithm: Algorithm, pieces: &[std::borrow::Cow<'_, [u8]>]) -> Result<Vec<u8>, Failure> {
-    let hmac_with = |algorithm| {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key.bytes()));
+    let hmac_with = |algorithm, key: &[u8]| {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
         pieces.iter().for_each(|piece| context.update(piece));
         Ok(context.sign().as_ref().to_vec())
     };
     match algorithm {
-        Algorithm::HmacSha256 => hmac_with(hmac::HMAC_SHA256),
-        Algorithm::HmacSha512 => hmac_with(hmac::HMAC_SHA512),
-        Algorithm::HmacSha1 => hmac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        Algorithm::HmacSha256 => hmac_with(hmac::HMAC_SHA256, key.bytes()),
+        Algorithm::HmacSha256Text => hmac_with(hmac::HMAC_SHA256, key.characters()),
+        Algorithm::HmacSha512 => hmac_with(hmac::HMAC_SHA512, key.bytes()),
+        Algorithm::HmacSha512Text => hmac_with(hmac::HMAC_SHA512, key.characters()),
+        Algorithm::HmacSha1 => hmac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.bytes()),
+        Algorithm::HmacSha1Text => hmac_with(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.characters()),
         Algorithm::Ed25519 => {
             let pair =
                 key.ed25519().ok_or_else(|| Failure::invalid("key-unsuitable", "The key is not an Ed25519 key."))?;

@@ -1,9 +1,13 @@
 //! TLS of all connections: set up once, shared by all destinations.
 
 use super::EgressError;
-use rustls::ClientConfig;
+use super::failure::{Failure, FailureKind};
+use crate::secret::Identity;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use std::sync::Arc;
 
@@ -22,6 +26,30 @@ pub(super) fn config(extra_roots: Option<&[u8]>) -> Result<ClientConfig, EgressE
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(config)
+}
+
+/// A destination's own: its client certificate, and its private authorities instead of all other roots.
+///
+/// # Errors
+/// `identity-unusable`.
+pub(super) fn with_identity(tls: &mut ClientConfig, identity: &Identity) -> Result<(), Failure> {
+    if let Some(certified) = identity.certified() {
+        tls.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+    }
+    if identity.authorities().is_empty() {
+        return Ok(());
+    }
+    let wrong = |error: &dyn std::fmt::Display| {
+        let message = format!("The private certificate authorities cannot be used: {error}.");
+        Failure::new(FailureKind::Credential, "identity-unusable", message)
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in identity.authorities() {
+        roots.add(authority.clone()).map_err(|error| wrong(&error))?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), tls.crypto_provider().clone());
+    tls.dangerous().set_certificate_verifier(verifier.build().map_err(|error| wrong(&error))?);
+    Ok(())
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, EgressError> {

@@ -85,6 +85,7 @@ const OFFERED: [(&str, &[&str]); 5] = [
             "failure",
             "call",
             "[method]call.batch-id",
+            "[method]call.batched",
             "[method]call.attempt",
             "[method]call.traceparent",
             "[method]call.now-ms",

@@ -3,7 +3,7 @@
 
 use super::{LoadError, imports};
 use railhead_model::Manifest;
-use railhead_model::manifest::{Place, SECTION};
+use railhead_model::manifest::{CredentialField, CredentialKind, CredentialUse, Place, SECTION};
 use std::collections::BTreeSet;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures};
@@ -155,6 +155,11 @@ fn manifest(sections: &[&[u8]]) -> Result<Manifest, LoadError> {
     Ok(manifest)
 }
 
+/// A TLS identity is used by the host alone, and nothing else is one.
+fn fits_its_use(field: &CredentialField) -> bool {
+    (field.kind == CredentialKind::TlsIdentity) == (field.usage == CredentialUse::TlsIdentity)
+}
+
 /// What the schema of a manifest cannot say: that names refer to something.
 fn check_manifest(manifest: &Manifest) -> Result<(), String> {
     if manifest.contract != CONTRACT {
@@ -176,6 +181,9 @@ fn check_manifest(manifest: &Manifest) -> Result<(), String> {
         if let Some(unknown) = field.origins.iter().find(|name| !origins.contains(name.as_str())) {
             return Err(format!("credentials: {} is bound to the origin {unknown}, which is not declared", field.name));
         }
+    }
+    if let Some(field) = manifest.credentials.iter().find(|field| !fits_its_use(field)) {
+        return Err(format!("credentials: the use of {} does not go with its kind", field.name));
     }
     for origin in &manifest.origins {
         if let Place::Credential(field) = &origin.place

@@ -53,8 +53,10 @@ impl Masker {
         let finder = if patterns.is_empty() {
             Finder::Nothing
         } else {
+            // Hexadecimal digits, escapes and the names of headers come in either case.
             let built = AhoCorasick::builder()
                 .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
+                .ascii_case_insensitive(true)
                 .build(patterns.iter().map(|pattern| pattern.as_slice()));
             built.map_or(Finder::Everything, Finder::Automaton)
         };
@@ -78,6 +80,12 @@ impl Masker {
         }
         wider.push(made.clone());
         made
+    }
+
+    /// A masker that also knows `more`, for the caller to keep.
+    #[must_use]
+    pub fn and(&self, more: impl IntoIterator<Item = Arc<Secret>>) -> Arc<Self> {
+        Self::new(self.secrets.iter().cloned().chain(more))
     }
 
     /// True if it looks for this secret, or for the same values.
@@ -189,28 +197,23 @@ fn spellings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     }
     use Encoding::{Base64, Base64url, Form, Hex, Json, Percent, Raw, Xml};
     let mut all: Vec<_> = [Raw, Base64, Base64url, Hex, Percent, Form, Json, Xml].map(|way| encode(value, way)).into();
-    let upper = |written: &[u8]| Zeroizing::new(written.to_ascii_uppercase());
-    all.push(upper(&encode(value, Hex)));
-    for way in [Percent, Form] {
-        all.push(lower_escapes(&encode(value, way)));
-    }
-    all.push(Zeroizing::new(String::from_utf8_lossy(&encode(value, Json)).replace('/', "\\/").into_bytes()));
+    let json = Zeroizing::new(String::from_utf8_lossy(&encode(value, Json)).into_owned());
+    all.push(Zeroizing::new(json.replace('/', "\\/").into_bytes()));
+    all.push(Zeroizing::new(json.replace('\\', "\\\\").replace('"', "\\\"").into_bytes())); // JSON within JSON
+    all.push(every(value, b"%"));
+    all.push(every(value, b"\\u00"));
     all.extend((0..3).flat_map(|shift| inside_base64(value, shift)));
     all.retain(|spelling| spelling.len() >= SHORTEST);
     all
 }
 
-/// `%2F` as `%2f`.
-fn lower_escapes(written: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(written.to_vec());
-    let mut in_escape = 0;
-    for byte in out.iter_mut() {
-        if *byte == b'%' {
-            in_escape = 2;
-        } else if in_escape > 0 {
-            byte.make_ascii_lowercase();
-            in_escape -= 1;
-        }
+/// Each byte as two hexadecimal digits, escaped though it need not be.
+fn every(value: &[u8], escape: &[u8]) -> Zeroizing<Vec<u8>> {
+    // At its full size from the start: a vector that grows leaves copies.
+    let mut out = Zeroizing::new(Vec::with_capacity(value.len() * (escape.len() + 2)));
+    for byte in value {
+        out.extend_from_slice(escape);
+        out.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
     }
     out
 }
@@ -245,6 +248,16 @@ mod tests {
             let masked = masker.bytes(Bytes::from(echo));
             assert!(masked.starts_with(b"[\xe2") && masked.ends_with(b"]"), "{way:?}: {masked:?}");
             assert!(masked.len() <= 2 + 2 + MASK.len(), "{way:?}: {masked:?}");
+        }
+        let every = |escape: &str| value.bytes().map(|byte| format!("{escape}{byte:02X}")).collect::<String>();
+        for echo in [
+            every("%"),
+            every("\\u00"),
+            every("").to_lowercase(),
+            value.to_ascii_uppercase(),
+            value.replace('"', "\\\\\\\""),
+        ] {
+            assert_eq!(masker.text(&format!("[{echo}]")), format!("[{MASK}]"), "{echo}");
         }
         for prefix in ["", "u", "us", "use", "user:"] {
             let echo = STANDARD.encode(format!("{prefix}{value}!!"));

@@ -1,6 +1,7 @@
 //! Reads credential fields: each kind once, at entry, so that a wrong one is told to its owner and not to a receiver.
 
 use super::Value;
+use super::identity::Identity;
 use super::masker::SHORTEST;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine as _;
@@ -33,7 +34,7 @@ pub struct SecretError {
 }
 
 impl SecretError {
-    fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }
@@ -69,30 +70,36 @@ pub(super) fn value(kind: CredentialKind, given: &[u8]) -> Result<Value, SecretE
                 [("client_email", "client-email"), ("private_key_id", "private-key-id"), ("project_id", "project-id")];
             document(text, &public, &["private_key"], &[])
         }
-        CredentialKind::TlsIdentity => tls_identity(text),
+        CredentialKind::TlsIdentity => Identity::parse(text).map(|identity| Value::Identity(Box::new(identity))),
     }
 }
 
+/// How a value of kind `bytes` is written, and its characters as a receiver has them: without a prefix of ours.
+///
 /// `whsec_…` and `base64:…`, `hex:…`, `utf8:…`; without a prefix 32 or more hexadecimal digits, else base64.
-fn bytes(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+pub(super) fn written(text: &str) -> (&'static str, &str) {
     let text = text.trim();
+    for (prefix, form) in [("base64:", "base64"), ("hex:", "hex"), ("utf8:", "utf8")] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            return (form, rest);
+        }
+    }
+    let looks_hex =
+        text.len() >= 32 && text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (if looks_hex { "hex" } else { "base64" }, text)
+}
+
+/// The bytes that such a value stands for.
+fn bytes(text: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let wrong = || {
         let message =
             "The value is neither base64 nor hexadecimal. Write `utf8:` before it if its characters are the key.";
         SecretError::new("secret-not-bytes", message)
     };
-    let looks_hex =
-        text.len() >= 32 && text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let read = if let Some(rest) = text.strip_prefix("whsec_").or_else(|| text.strip_prefix("base64:")) {
-        base64(rest)
-    } else if let Some(rest) = text.strip_prefix("hex:") {
-        hex::decode(rest).ok()
-    } else if let Some(rest) = text.strip_prefix("utf8:") {
-        Some(rest.as_bytes().to_vec())
-    } else if looks_hex {
-        hex::decode(text).ok()
-    } else {
-        base64(text)
+    let read = match written(text) {
+        ("hex", digits) => hex::decode(digits).ok(),
+        ("utf8", characters) => Some(characters.as_bytes().to_vec()),
+        (_, digits) => base64(digits.strip_prefix("whsec_").unwrap_or(digits)),
     };
     read.filter(|bytes| !bytes.is_empty()).map(Zeroizing::new).ok_or_else(wrong)
 }
@@ -137,11 +144,17 @@ fn pieces(url: &url::Url) -> Vec<Zeroizing<String>> {
 
 fn headers(text: &str) -> Result<Value, SecretError> {
     let wrong = |message: String| SecretError::new("secret-not-headers", message);
-    let map: BTreeMap<String, Zeroizing<String>> = serde_json::from_str::<BTreeMap<String, String>>(text)
-        .map_err(|_| wrong("The value is not a JSON object of header names and texts.".to_owned()))?
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), Zeroizing::new(value)))
-        .collect();
+    let given = serde_json::from_str::<BTreeMap<String, String>>(text)
+        .map_err(|_| wrong("The value is not a JSON object of header names and texts.".to_owned()))?;
+    let mut map = BTreeMap::new();
+    for (name, value) in given {
+        if map.insert(name.to_ascii_lowercase(), Zeroizing::new(value)).is_some() {
+            return Err(wrong(format!("The header `{}` is there twice.", name.escape_debug())));
+        }
+    }
+    if map.is_empty() {
+        return Err(wrong("There is no header in it.".to_owned()));
+    }
     for (name, value) in &map {
         let name = crate::egress::header_name(name).map_err(|failure| wrong(failure.message))?;
         crate::egress::check_header_value(&name, value.as_bytes()).map_err(|failure| wrong(failure.message))?;
@@ -191,14 +204,6 @@ fn document(text: &str, public: &[(&str, &str)], hidden: &[&str], optional: &[&s
     Ok(Value::Document { whole: Zeroizing::new(text.as_bytes().to_vec()), hidden: kept, attributes })
 }
 
-fn tls_identity(text: &str) -> Result<Value, SecretError> {
-    if !text.contains("-----BEGIN CERTIFICATE-----") || !text.contains("PRIVATE KEY-----") {
-        let message = "The value must hold a certificate and its private key, both in PEM.";
-        return Err(SecretError::new("secret-not-identity", message));
-    }
-    Ok(Value::Bytes(Zeroizing::new(text.as_bytes().to_vec())))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::secret::{Secret, SecretError};
@@ -231,6 +236,22 @@ mod tests {
     }
 
     #[test]
+    fn bytes_keep_the_characters_that_both_sides_wrote_down() {
+        let digits = "30313233343536373839616263646566fffe";
+        for (given, form, characters) in [
+            ("whsec_MDEyMzQ1Njc4OWFiY2RlZv/+", "base64", "whsec_MDEyMzQ1Njc4OWFiY2RlZv/+"),
+            ("base64:MDEyMzQ1Njc4OWFiY2RlZv/+", "base64", "MDEyMzQ1Njc4OWFiY2RlZv/+"),
+            (digits, "hex", digits),
+            ("utf8:not base64!", "utf8", "not base64!"),
+        ] {
+            let key = parse(CredentialKind::Bytes, given).unwrap();
+            assert_eq!((key.attribute("form").as_deref(), key.characters()), (Some(form), characters.as_bytes()));
+        }
+        let text = parse(CredentialKind::Text, "a plain text").unwrap();
+        assert_eq!((text.attribute("form"), text.characters()), (None, &b"a plain text"[..]));
+    }
+
+    #[test]
     fn a_url_shows_its_origin_alone() {
         let url = parse(CredentialKind::Url, "https://Hooks.Example.com/services/T0/B0/xyz").unwrap();
         assert_eq!(url.attribute("origin").as_deref(), Some("https://hooks.example.com"));
@@ -245,7 +266,10 @@ mod tests {
         let map = parse(CredentialKind::Headers, r#"{"X-Key": "k-0123456789", "x-b": "v-0123456789"}"#).unwrap();
         assert_eq!(map.attribute("names").as_deref(), Some("x-b\nx-key"));
         assert_eq!(map.header("X-KEY"), Some("k-0123456789"));
-        for wrong in [r#"{"Host": "x"}"#, r#"{"x-a": "b\r\nc: d"}"#, r#"{"x a": "b"}"#, r#"{"x": 1}"#, "[]"] {
+        let twice = r#"{"X-A": "v-0123456789", "x-a": "w-0123456789"}"#;
+        for wrong in
+            ["{}", twice, r#"{"Host": "x"}"#, r#"{"x-a": "b\r\nc: d"}"#, r#"{"x a": "b"}"#, r#"{"x": 1}"#, "[]"]
+        {
             assert_eq!(code(CredentialKind::Headers, wrong), "secret-not-headers", "{wrong}");
         }
     }

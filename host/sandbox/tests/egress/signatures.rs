@@ -126,6 +126,58 @@ fn ed25519_signatures_verify_with_the_public_key() {
 }
 
 #[tokio::test]
+async fn signers_of_one_header_stand_side_by_side_where_the_second_continues_the_first() {
+    let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    let pair = secret("ed25519_key", CredentialKind::PrivateKey, CredentialUse::SignRequest, seed);
+    let (peer, keys) = (Peer::ok().await, vec![key(WHSEC)]);
+    let url = peer.url("/");
+    let with = |name: &str, before: Vec<Signed>| {
+        let mut request = Outgoing::new("POST", &*url);
+        request.body(vec![text(BODY)]).unwrap();
+        request
+            .sign(Signer::Header {
+                name: "webhook-signature".to_owned(),
+                before: vec![],
+                each: "v1a,".to_owned(),
+                join: " ".to_owned(),
+                message: vec![Signed::Body],
+                keys: vec![pair.clone()],
+                algorithm: Algorithm::Ed25519,
+                encoding: Encoding::Base64,
+            })
+            .unwrap();
+        request.sign(signer(name, before, "v1,", vec![Signed::Body], keys.clone())).unwrap();
+        request
+    };
+    let known = [keys[0].clone(), pair.clone()];
+    let lines = |head: &str| head.lines().filter(|line| line.starts_with("webhook-signature:")).count();
+
+    let request = with("webhook-signature", vec![Signed::Header("Webhook-Signature".into()), words(" ")]);
+    let sent = egress().send(1, request, &context(&[&url], &known)).await;
+    let head = peer.last();
+    assert_eq!(lines(&head.head), 1, "{}", head.head);
+    let value = head.header("webhook-signature").unwrap();
+    let (asymmetric, symmetric) = value.split_once(' ').unwrap();
+    let public = UnparsedPublicKey::new(&ED25519, STANDARD.decode(pair.attribute("public-key").unwrap()).unwrap());
+    let signature = STANDARD.decode(asymmetric.strip_prefix("v1a,").unwrap()).unwrap();
+    assert!(public.verify(BODY.as_bytes(), &signature).is_ok());
+    let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, keys[0].bytes()), BODY.as_bytes());
+    assert_eq!(symmetric, format!("v1,{}", STANDARD.encode(expected)));
+    let shown = |sent: &railhead_sandbox::egress::Sent| -> Vec<String> {
+        let headers = sent.exchange.request.headers.iter();
+        headers.filter(|header| header.0 == "webhook-signature").map(|header| header.1.clone()).collect()
+    };
+    assert_eq!(shown(&sent), [value], "the record has it once, as it was sent");
+
+    let sent = egress().send(1, with("webhook-signature", vec![]), &context(&[&url], &known)).await;
+    assert_eq!(lines(&peer.last().head), 2, "without that, a header given twice is sent twice");
+    assert_eq!(shown(&sent), [asymmetric.to_owned(), symmetric.to_owned()]);
+    let absent = with("x-other", vec![Signed::Header("x-other".into())]);
+    let failure = egress().preview(&absent, &context(&[&url], &known)).unwrap_err();
+    assert_eq!(failure.code, "signed-header-absent");
+}
+
+#[tokio::test]
 async fn what_is_signed_is_what_goes_over_the_wire() {
     let (peer, keys) = (Peer::ok().await, vec![key(WHSEC)]);
     let url = peer.url("/");

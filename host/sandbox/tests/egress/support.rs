@@ -154,6 +154,7 @@ pub fn context(urls: &[&str], secrets: &[Arc<Secret>]) -> SendContext {
     SendContext {
         origins: named.map(|(name, url)| AllowedOrigin::of(name, url, false).unwrap()).collect(),
         masker: Masker::new(secrets.iter().cloned()),
+        identities: Arc::new([]),
         left: Duration::from_secs(10),
         clock: Arc::new(Still(1_614_265_330_000)),
         events: (0..3).map(event).collect(),

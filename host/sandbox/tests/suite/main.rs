@@ -2,6 +2,7 @@
 
 mod limits;
 mod loading;
+mod rotation;
 mod sessions;
 mod support;
 mod webhook;

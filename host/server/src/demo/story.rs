@@ -323,6 +323,11 @@ async fn sum_up(stage: &Stage, screen: &mut Screen, promised: u64, replayed: u64
     )
 }
 
+/// Where the pages are, and the way in: the key was made for this run, and ends with it.
+pub fn print_pages(stage: &Stage, screen: &Screen) {
+    screen.line(&format!("\nPages: http://{}/ui   sign in with the key {}", stage.app.address(), stage.key));
+}
+
 /// What to look at while the host stays up.
 pub fn print_curls(stage: &Stage, screen: &Screen) {
     let (base, key) = (format!("http://{}", stage.app.address()), &stage.key);

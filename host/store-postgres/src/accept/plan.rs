@@ -63,6 +63,7 @@ pub struct WorkColumns {
     pub lane: Vec<Option<Uuid>>,
     pub seq: Vec<i64>,
     pub origin: Vec<i16>,
+    pub bytes: Vec<i32>,
 }
 
 /// One array for each column of the fan-outs.
@@ -158,6 +159,7 @@ impl<'a> Plan<'a> {
                 columns.lane.push(place.map(|(lane, _)| hash(*lane)));
                 columns.seq.push(place.map_or(0, |(_, seq)| *seq));
                 columns.origin.push(event.origin as i16);
+                columns.bytes.push(int(event.payload_bytes));
             }
         }
         columns

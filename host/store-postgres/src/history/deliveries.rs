@@ -4,18 +4,22 @@ use super::walk::{LAST, Way, rows, step};
 use crate::connect::PostgresStore;
 use crate::error::undone;
 use crate::rows::{attempt_row, get, int};
-use railhead_model::{DeliveryKey, DeliveryState, End, EventUid, TenantNo};
+use bytes::Bytes;
+use railhead_model::{AttemptKey, DeliveryKey, DeliveryState, End, EventUid, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, MAX_EXAMINED, Page};
 use std::collections::BTreeMap;
 
 /// Every attempt of a delivery, by n; the one that ended it is inline in its row.
 const ATTEMPTS: &str = "
-SELECT n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision, transcript
+SELECT n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision, transcript, owner
 FROM attempt WHERE event = $1 AND destination = $2 AND run = $3
 UNION ALL
-SELECT n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision, transcript
+SELECT n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision, transcript, owner
 FROM delivery WHERE event = $1 AND destination = $2 AND run = $3 AND n IS NOT NULL";
+
+/// A transcript that several attempts share.
+const SHARED: &str = "SELECT sealed FROM transcript WHERE event = $1 AND destination = $2 AND run = $3 AND n = $4";
 
 /// Failed ones by their index; delivered and waiting ones by the tenant's destinations.
 const COUNTS: &str = "
@@ -113,7 +117,26 @@ pub async fn attempts(
             by_n.insert(row.attempt.n, row);
         }
     }
-    Ok(by_n.into_values().collect())
+    let mut rows: Vec<_> = by_n.into_values().collect();
+    resolve(store, &mut rows).await?;
+    Ok(rows)
+}
+
+/// Puts shared transcripts into the rows that refer to them.
+async fn resolve(store: &PostgresStore, rows: &mut [AttemptRow]) -> Result<(), StoreError> {
+    for row in rows {
+        let Some(AttemptKey { delivery, n }) = row.owner else { continue };
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar(SHARED)
+            .bind(delivery.event.0)
+            .bind(delivery.destination.0)
+            .bind(i64::from(delivery.run))
+            .bind(int(n))
+            .fetch_optional(&mut *store.desk().await?)
+            .await
+            .map_err(undone)?;
+        row.transcript = sealed.map(Bytes::from);
+    }
+    Ok(())
 }
 
 pub async fn counts(

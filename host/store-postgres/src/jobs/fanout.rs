@@ -15,8 +15,8 @@ use uuid::Uuid;
 const CLAIM: &str = "SELECT event, tenant, after, lanes FROM fanout ORDER BY event LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 const MAKE: &str = "
-INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at)
-SELECT $1, u.destination, 0, $2, $3, u.lane, u.seq, $4, $3
+INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at, bytes)
+SELECT $1, u.destination, 0, $2, $3, u.lane, u.seq, $4, $3, $8
 FROM unnest($5::bigint[], $6::uuid[], $7::bigint[]) AS u(destination, lane, seq) ON CONFLICT DO NOTHING";
 
 const CANCELLED: &str = "
@@ -37,6 +37,7 @@ struct Source {
     route: Route,
     at: i64,
     origin: i16,
+    bytes: i32,
 }
 
 pub async fn step(store: &PostgresStore, now: Timestamp) -> Result<Stepped, StoreError> {
@@ -92,6 +93,7 @@ async fn make(
         .bind(made.clone())
         .bind(lanes)
         .bind(made.iter().map(|no| before.get(no).map_or(0, |seq| seq + 1)).collect::<Vec<_>>())
+        .bind(source.bytes)
         .execute(&mut *connection)
         .await
         .map_err(undone)?;
@@ -110,14 +112,15 @@ async fn make(
 }
 
 async fn source(connection: &mut PgConnection, event: EventUid) -> Result<Option<Source>, StoreError> {
-    let row = sqlx::query("SELECT route, at, origin FROM event WHERE uid = $1")
+    let row = sqlx::query("SELECT route, at, origin, payload_bytes FROM event WHERE uid = $1")
         .bind(event.0)
         .fetch_optional(connection)
         .await
         .map_err(undone)?;
     let Some(row) = row else { return Ok(None) };
     let route = Route::decode(get(&row, "route")?).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    Ok(Some(Source { route, at: get(&row, "at")?, origin: get(&row, "origin")? }))
+    let bytes = get(&row, "payload_bytes")?;
+    Ok(Some(Source { route, at: get(&row, "at")?, origin: get(&row, "origin")?, bytes }))
 }
 
 /// Stores the last destination that got its row, or ends the fan-out.

@@ -1,12 +1,13 @@
 //! Recordings laid out as one array for each column, sorted by key: concurrent writers lock rows in one order.
 
 use crate::rows::{int, text};
-use railhead_model::Attempt;
+use railhead_model::{Attempt, AttemptKey};
 use railhead_store::record::{Change, Recording};
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The arrays, in the order of the statement's parameters after the host.
@@ -34,6 +35,18 @@ pub struct Columns<'a> {
     connector_version: Vec<Option<Cow<'a, str>>>,
     config_revision: Vec<Option<i64>>,
     transcript: Vec<Option<&'a [u8]>>,
+    owner: Vec<Option<Vec<u8>>>,
+    shared: Shared<'a>,
+}
+
+/// Transcripts that several attempts share, each once, by the key that it is sealed for.
+#[derive(Default)]
+struct Shared<'a> {
+    event: Vec<Uuid>,
+    destination: Vec<i64>,
+    run: Vec<i64>,
+    n: Vec<i32>,
+    sealed: Vec<&'a [u8]>,
 }
 
 impl<'a> Columns<'a> {
@@ -41,7 +54,7 @@ impl<'a> Columns<'a> {
     pub fn new(recordings: impl Iterator<Item = (usize, &'a Recording)>) -> Self {
         let mut sorted: Vec<_> = recordings.collect();
         sorted.sort_by_key(|(_, recording)| recording.key);
-        let mut columns = Self::default();
+        let mut columns = Self { shared: Shared::of(&sorted), ..Self::default() };
         for (i, recording) in sorted {
             columns.push(i32::try_from(i).unwrap_or(i32::MAX), recording);
         }
@@ -74,6 +87,12 @@ impl<'a> Columns<'a> {
             .bind(self.connector_version.clone())
             .bind(self.config_revision.clone())
             .bind(self.transcript.clone())
+            .bind(self.owner.clone())
+            .bind(self.shared.event.clone())
+            .bind(self.shared.destination.clone())
+            .bind(self.shared.run.clone())
+            .bind(self.shared.n.clone())
+            .bind(self.shared.sealed.clone())
     }
 
     fn push(&mut self, ord: i32, recording: &'a Recording) {
@@ -84,7 +103,8 @@ impl<'a> Columns<'a> {
         self.rev.push(int(recording.rev));
         self.push_change(&recording.change);
         self.push_attempt(recording.attempt.as_ref());
-        self.transcript.push(recording.transcript.as_deref());
+        self.transcript.push(recording.transcript.as_deref().filter(|_| recording.owner.is_none()));
+        self.owner.push(recording.owner.map(|owner| owner.bytes().to_vec()));
     }
 
     fn push_change(&mut self, change: &'a Change) {
@@ -109,5 +129,22 @@ impl<'a> Columns<'a> {
         self.status.push(attempt.and_then(|a| a.reason.status.as_deref()).map(text));
         self.connector_version.push(attempt.map(|a| text(&a.connector_version)));
         self.config_revision.push(attempt.map(|a| a.config_revision));
+    }
+}
+
+impl<'a> Shared<'a> {
+    fn of(recordings: &[(usize, &'a Recording)]) -> Self {
+        let made = recordings.iter().filter(|(_, recording)| recording.attempt.is_some());
+        let once: BTreeMap<AttemptKey, &[u8]> =
+            made.filter_map(|(_, recording)| Some((recording.owner?, recording.transcript.as_deref()?))).collect();
+        let mut columns = Self::default();
+        for (AttemptKey { delivery, n }, sealed) in once {
+            columns.event.push(delivery.event.0);
+            columns.destination.push(delivery.destination.0);
+            columns.run.push(i64::from(delivery.run));
+            columns.n.push(int(n));
+            columns.sealed.push(sealed);
+        }
+        columns
     }
 }

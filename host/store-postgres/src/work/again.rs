@@ -12,21 +12,22 @@ use uuid::Uuid;
 /// The ended deliveries among those asked for, whose event and destination are there. `ordered`: the destination keeps
 /// an order.
 const FIND: &str = r#"
-SELECT d.event, d.destination, d.run, d.tenant, d.lane,
+SELECT d.event, d.destination, d.run, d.tenant, d.lane, e.payload_bytes,
     COALESCE((x.spec->'ordering')::text, '"none"') <> '"none"' AS ordered
 FROM unnest($1::uuid[], $2::bigint[], $3::int[]) WITH ORDINALITY AS u(event, destination, run, ord)
 CROSS JOIN LATERAL (
     SELECT * FROM delivery d WHERE d.event = u.event AND d.destination = u.destination AND d.run = u.run LIMIT 1
 ) d
 CROSS JOIN LATERAL (SELECT x.spec FROM destination x WHERE x.no = u.destination LIMIT 1) x
-CROSS JOIN LATERAL (SELECT 1 FROM event e WHERE e.uid = u.event LIMIT 1) e
+CROSS JOIN LATERAL (SELECT e.payload_bytes FROM event e WHERE e.uid = u.event LIMIT 1) e
 ORDER BY u.ord"#;
 
 /// Each at the run after the last one of its pair, waiting or ended.
 const MAKE: &str = "
-INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, previous, job, made_at)
-SELECT u.event, u.destination, last.run + 1, $4, $5, u.lane, u.seq, $6, u.run, $7, $5
-FROM unnest($1::uuid[], $2::bigint[], $3::int[], $8::uuid[], $9::bigint[]) AS u(event, destination, run, lane, seq)
+INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, previous, job, made_at, bytes)
+SELECT u.event, u.destination, last.run + 1, $4, $5, u.lane, u.seq, $6, u.run, $7, $5, u.bytes
+FROM unnest($1::uuid[], $2::bigint[], $3::int[], $8::uuid[], $9::bigint[], $10::int[])
+    AS u(event, destination, run, lane, seq, bytes)
 CROSS JOIN LATERAL (
     SELECT GREATEST(
         (SELECT max(w.run) FROM work w WHERE w.event = u.event AND w.destination = u.destination),
@@ -103,12 +104,13 @@ pub async fn again(
         .fetch_all(&mut *connection)
         .await
         .map_err(undone)?;
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), Vec::new());
     for row in &rows {
         let ordered: bool = get(row, "ordered")?;
         // Made before its destination kept an order: all such share one lane.
         let lane = ordered.then(|| get::<Option<Uuid>>(row, "lane").map(Option::unwrap_or_default)).transpose()?;
         found.push((crate::rows::key(row)?, lane));
+        bytes.push(get::<i32>(row, "payload_bytes")?);
     }
     if found.is_empty() {
         return Ok(Vec::new());
@@ -124,6 +126,7 @@ pub async fn again(
         .bind(job.map(|job| job.0))
         .bind(found.iter().map(|(_, lane)| *lane).collect::<Vec<_>>())
         .bind(seqs)
+        .bind(bytes)
         .fetch_all(connection)
         .await
         .map_err(undone)?;

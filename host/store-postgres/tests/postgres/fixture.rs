@@ -141,6 +141,7 @@ pub fn retry(key: DeliveryKey, tenant: TenantNo, rev: u32, n: u32) -> Recording 
         change: Change::Retry { due: NOON.plus_ms(60_000), attempts: n, since: NOON },
         attempt: Some(attempt(n, OutcomeClass::Transient)),
         transcript: Some(Bytes::from_static(b"sealed")),
+        owner: None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::fixture::{Fixture, NOON};
 use crate::server;
-use railhead_store::{StoreError, WorkStore};
+use railhead_model::DestinationNo;
+use railhead_store::{RefillAsk, StoreError, WorkStore};
 use railhead_store_postgres::{PostgresOptions, PostgresStore};
 use sqlx::Connection;
 
@@ -10,12 +11,38 @@ use sqlx::Connection;
 async fn hosts_that_start_at_once_migrate_once() {
     let Some(url) = server::database().await else { return };
     let store = PostgresStore::connect(&url, &PostgresOptions::default()).await.expect("a connection");
-    assert_eq!(store.pending().await, Ok(vec!["0001_first".to_owned()]));
+    let all = || vec!["0001_first".to_owned(), "0002_batches".to_owned()];
+    assert_eq!(store.pending().await, Ok(all()));
     let (a, b) = tokio::join!(store.migrate(), store.migrate());
     let mut applied = [a.expect("one"), b.expect("the other")];
     applied.sort();
-    assert_eq!(applied, [vec![], vec!["0001_first".to_owned()]]);
+    assert_eq!(applied, [vec![], all()]);
     assert_eq!(store.pending().await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it() {
+    let Some(url) = server::database().await else { return };
+    let mut old = sqlx::PgConnection::connect(&url).await.expect("a connection");
+    let rows = "CREATE TABLE railhead_migration
+                (no int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
+                INSERT INTO railhead_migration (no, name) VALUES (1, 'first');
+                INSERT INTO work (event, destination, run, tenant, due, origin, made_at)
+                VALUES ('018bcfe5-b50f-795a-845c-407e52256862', 1, 0, 1, 5, 0, 5)";
+    for script in [include_str!("../../migrations/0001_first.sql"), rows] {
+        sqlx::raw_sql(script).execute(&mut old).await.expect("the first version");
+    }
+    let store = PostgresStore::connect(&url, &PostgresOptions::default()).await.expect("a connection");
+    store.ensure_partitions(NOON).await.expect("partitions of the first version");
+    assert_eq!(store.migrate().await, Ok(vec!["0002_batches".to_owned()]));
+    let ask = RefillAsk { destination: DestinationNo(1), ordered: false, after: None, limit: 9 };
+    let found = store.refill(&[ask]).await.expect("a refill").remove(0).rows;
+    assert_eq!(found.iter().map(|row| row.bytes).collect::<Vec<_>>(), [0], "what waited waits as before");
+    let leaf = "SELECT count(*) FROM information_schema.columns
+                WHERE (table_name LIKE 'attempt\\_2%' OR table_name LIKE 'delivery\\_2%') AND column_name = 'owner'
+                OR table_name LIKE 'transcript\\_2%' AND column_name = 'run'";
+    let columns: i64 = sqlx::query_scalar(leaf).fetch_one(&mut old).await.expect("a count");
+    assert_eq!(columns, 15, "the partitions that were there have the new columns");
 }
 
 #[tokio::test]

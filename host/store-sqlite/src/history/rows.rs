@@ -2,7 +2,7 @@
 
 use crate::codec::{Cells, blob};
 use crate::error::Res;
-use railhead_model::{DeliveryKey, DeliveryState, End, EventUid, TenantNo};
+use railhead_model::{AttemptKey, DeliveryKey, DeliveryState, End, EventUid, TenantNo};
 use railhead_store::history::{AttemptRow, DeliveryRow, waiting_state};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ pub(super) async fn attempts(
     key: DeliveryKey,
 ) -> Res<Vec<AttemptRow>> {
     const COLUMNS: &str = "n, started_at, duration_ms, outcome, reason_code, message, status, connector_version,
-                           config_revision, transcript";
+                           config_revision, transcript, owner";
     static SQL: LazyLock<String> = LazyLock::new(|| {
         let of_key = "WHERE event = ?1 AND destination = ?2 AND run = ?3";
         let own = "AND EXISTS (SELECT 1 FROM event e WHERE e.uid = ?1 AND e.tenant = ?4)";
@@ -147,12 +147,31 @@ pub(super) async fn attempts(
     });
     let query = sqlx::query(SQL.as_str()).bind(blob(&key.event.0)).bind(key.destination.0).bind(i64::from(key.run));
     let mut found = BTreeMap::new();
-    for row in query.bind(tenant.0).fetch_all(connection).await? {
+    for row in query.bind(tenant.0).fetch_all(&mut *connection).await? {
         if let Some(row) = Cells::new(&row).maybe_attempt_row()? {
             found.insert(row.attempt.n, row);
         }
     }
-    Ok(found.into_values().collect())
+    let mut rows: Vec<_> = found.into_values().collect();
+    resolve(connection, &mut rows).await?;
+    Ok(rows)
+}
+
+/// A transcript that several attempts share.
+pub(crate) const SHARED: &str =
+    "SELECT sealed FROM transcript WHERE event = ? AND destination = ? AND run = ? AND n = ?";
+
+/// Puts shared transcripts into the rows that refer to them.
+async fn resolve(connection: &mut SqliteConnection, rows: &mut [AttemptRow]) -> Res<()> {
+    for row in rows {
+        let Some(AttemptKey { delivery, n }) = row.owner else { continue };
+        let query = sqlx::query(SHARED).bind(delivery.event.0.as_bytes().to_vec()).bind(delivery.destination.0);
+        let query = query.bind(i64::from(delivery.run)).bind(i64::from(n));
+        if let Some(found) = query.fetch_optional(&mut *connection).await? {
+            row.transcript = Cells::new(&found).maybe_bytes()?;
+        }
+    }
+    Ok(())
 }
 
 /// Rows that the count of one state walks at most, the newest first.

@@ -15,6 +15,7 @@ struct Fanout {
     lanes: BTreeMap<DestinationNo, [u8; 16]>,
     at: Timestamp,
     origin: Origin,
+    bytes: u32,
     /// What is left of its matches.
     left: Vec<DestinationNo>,
 }
@@ -42,21 +43,22 @@ pub(super) async fn step(connection: &mut SqliteConnection, now: Timestamp) -> R
 }
 
 async fn oldest(connection: &mut SqliteConnection) -> Res<Option<Fanout>> {
-    let sql = "SELECT f.event, f.tenant, f.lanes, f.cursor, e.at, e.origin, e.route
+    let sql = "SELECT f.event, f.tenant, f.lanes, f.cursor, e.at, e.origin, e.payload_bytes, e.route
                FROM fanout f CROSS JOIN event e ON e.uid = f.event ORDER BY f.event LIMIT 1";
     let Some(row) = sqlx::query(sql).fetch_optional(connection).await? else { return Ok(None) };
     let mut cells = Cells::new(&row);
     let (uid, tenant, lanes) = (cells.uid()?, cells.tenant()?, decode_lanes(cells.get()?)?);
     let cursor: Option<i64> = cells.get()?;
-    let (at, origin) = (cells.time()?, cells.origin()?);
+    let (at, origin, bytes) = (cells.time()?, cells.origin()?, cells.count()?);
     let route = Route::decode(cells.get()?).map_err(|error| damaged(&error.to_string()))?;
     let left = route.matched().filter(|no| cursor.is_none_or(|last| no.0 > last)).collect();
-    Ok(Some(Fanout { uid, tenant, lanes, at, origin, left }))
+    Ok(Some(Fanout { uid, tenant, lanes, at, origin, bytes, left }))
 }
 
 fn first_run(fanout: &Fanout, key: DeliveryKey) -> NewWork {
     let lane = fanout.lanes.get(&key.destination).copied();
-    NewWork { key, tenant: fanout.tenant, lane, origin: fanout.origin, previous: None, job: None, due: fanout.at }
+    let Fanout { tenant, origin, at, bytes, .. } = *fanout;
+    NewWork { key, tenant, lane, origin, previous: None, job: None, due: at, bytes }
 }
 
 async fn live(connection: &mut SqliteConnection, step: &[DestinationNo]) -> Res<BTreeSet<DestinationNo>> {

@@ -14,8 +14,9 @@ use std::sync::LazyLock;
 const ROWS: i64 = 1_000;
 
 /// What belongs to an event, then the event itself: while it is there, a step is left to do.
-pub(super) const DELETES: [&str; 5] = [
+pub(super) const DELETES: [&str; 6] = [
     "DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE event < ? ORDER BY event LIMIT ?)",
+    "DELETE FROM transcript WHERE rowid IN (SELECT rowid FROM transcript WHERE event < ? ORDER BY event LIMIT ?)",
     "DELETE FROM delivery WHERE rowid IN (SELECT rowid FROM delivery WHERE event < ? ORDER BY event LIMIT ?)",
     "DELETE FROM work WHERE (event, destination, run) IN
      (SELECT event, destination, run FROM work WHERE event < ? ORDER BY event, destination, run LIMIT ?)",

@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// The columns that [`read_row`] reads.
-pub(crate) const COLUMNS: &str =
-    "event, destination, run, tenant, due, attempts, tries, since, rev, lane, seq, origin, previous, job, made_at";
+pub(crate) const COLUMNS: &str = "event, destination, run, tenant, due, attempts, tries, since, rev, lane, seq, origin, previous, job, made_at, bytes";
 
 /// A work row with what only history needs.
 #[derive(Clone, Debug)]
@@ -30,6 +29,7 @@ pub(crate) struct NewWork {
     pub previous: Option<u32>,
     pub job: Option<JobId>,
     pub due: Timestamp,
+    pub bytes: u32,
 }
 
 static LOAD_WORK: LazyLock<Multi> = LazyLock::new(|| {
@@ -46,7 +46,7 @@ static SAVE_WORK: LazyLock<Multi> = LazyLock::new(|| {
     let tail = "ON CONFLICT (event, destination, run) DO UPDATE SET due = excluded.due, attempts = excluded.attempts,
                 tries = excluded.tries, since = excluded.since, rev = excluded.rev, lane = excluded.lane,
                 seq = excluded.seq";
-    Multi::new(&format!("INSERT INTO work ({COLUMNS}) VALUES"), 15, tail)
+    Multi::new(&format!("INSERT INTO work ({COLUMNS}) VALUES"), 16, tail)
 });
 
 pub(crate) static DELETE_WORK: LazyLock<Multi> =
@@ -77,7 +77,7 @@ pub(crate) async fn insert_work(connection: &mut SqliteConnection, new: Vec<NewW
 }
 
 fn first_row(work: NewWork, next_seqs: &mut BTreeMap<DestinationNo, i64>) -> Stored {
-    let NewWork { key, tenant, lane, origin, previous, job, due } = work;
+    let NewWork { key, tenant, lane, origin, previous, job, due, bytes } = work;
     let seq = match (lane, next_seqs.get_mut(&key.destination)) {
         (Some(_), Some(next)) => {
             *next += 1;
@@ -85,8 +85,8 @@ fn first_row(work: NewWork, next_seqs: &mut BTreeMap<DestinationNo, i64>) -> Sto
         }
         _ => 0,
     };
-    let row =
-        WorkRow { key, tenant, due, attempts: 0, tries: 0, since: None, rev: 0, lane, seq, origin, previous, job };
+    let (attempts, tries, since, rev) = (0, 0, None, 0);
+    let row = WorkRow { key, tenant, due, attempts, tries, since, rev, lane, seq, origin, previous, job, bytes };
     Stored { row, made_at: due }
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn end_work(
 /// Reads [`COLUMNS`].
 pub(crate) fn read_row(row: &SqliteRow) -> Res<Stored> {
     let mut cells = Cells::new(row);
-    let row = WorkRow {
+    let mut row = WorkRow {
         key: cells.key()?,
         tenant: cells.tenant()?,
         due: cells.time()?,
@@ -151,8 +151,11 @@ pub(crate) fn read_row(row: &SqliteRow) -> Res<Stored> {
         origin: cells.origin()?,
         previous: cells.maybe_run()?,
         job: cells.maybe_job()?,
+        bytes: 0,
     };
-    Ok(Stored { row, made_at: cells.time()? })
+    let made_at = cells.time()?;
+    row.bytes = cells.count()?;
+    Ok(Stored { row, made_at })
 }
 
 fn bind_row(args: &mut Args, Stored { row, made_at }: &Stored) {
@@ -161,6 +164,7 @@ fn bind_row(args: &mut Args, Stored { row, made_at }: &Stored) {
     args.push(row.since.map(|since| since.0)).push(i64::from(row.rev));
     args.push(row.lane.as_ref().map(<[u8; 16]>::as_slice)).push(row.seq).push(row.origin as i32);
     args.push(row.previous.map(i64::from)).push(row.job.as_ref().map(|job| blob(&job.0))).push(made_at.0);
+    args.push(i64::from(row.bytes));
 }
 
 #[cfg(test)]

@@ -45,7 +45,15 @@ impl ModelCore {
     pub(super) fn make_first(&mut self, event: &NewEvent, destination: DestinationNo) {
         let lane = event.lanes.iter().find(|(no, _)| *no == destination).map(|(_, lane)| *lane);
         let key = DeliveryKey { event: event.uid, destination, run: 0 };
-        let new = NewWork { key, lane, origin: event.origin, previous: None, job: None, due: event.at };
+        let new = NewWork {
+            key,
+            lane,
+            origin: event.origin,
+            previous: None,
+            job: None,
+            due: event.at,
+            bytes: event.payload_bytes,
+        };
         self.insert_work(event.tenant, new);
     }
 

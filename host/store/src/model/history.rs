@@ -110,7 +110,13 @@ impl ModelCore {
         if self.delivery_row(tenant, key).is_none() {
             return Ok(Vec::new());
         }
-        Ok(self.attempts_of(key).into_values().collect())
+        let mut rows: Vec<_> = self.attempts_of(key).into_values().collect();
+        for row in &mut rows {
+            if let Some(owner) = row.owner {
+                row.transcript = self.transcripts.get(&owner).cloned();
+            }
+        }
+        Ok(rows)
     }
 
     /// See [`crate::History::erase_payload`].

@@ -189,6 +189,7 @@ impl ModelCore {
         let before = self.ended.len() + self.attempts.len() + self.events.len();
         self.ended.retain(|key, _| key.event != uid);
         self.attempts.retain(|key, _| key.delivery.event != uid);
+        self.transcripts.retain(|owner, _| owner.delivery.event != uid);
         self.fanouts.remove(&uid);
         self.idhs.retain(|_, first| *first != uid);
         self.events.remove(&uid);

@@ -18,6 +18,9 @@ impl ModelCore {
     }
 
     fn record_one(&mut self, recording: &Recording) -> RecordAnswer {
+        if let (Some(owner), Some(sealed), Some(_)) = (recording.owner, &recording.transcript, &recording.attempt) {
+            self.transcripts.entry(owner).or_insert_with(|| sealed.clone());
+        }
         let matching = self.work.get(&recording.key).filter(|waiting| waiting.row.rev == recording.rev).cloned();
         let Some(waiting) = matching else {
             self.keep_refused(recording);
@@ -81,5 +84,6 @@ fn n_of(recording: &Recording) -> u32 {
 
 fn attempt_row(recording: &Recording) -> Option<AttemptRow> {
     let attempt = recording.attempt.clone()?;
-    Some(AttemptRow { attempt, transcript: recording.transcript.clone() })
+    let own = if recording.owner.is_none() { recording.transcript.clone() } else { None };
+    Some(AttemptRow { attempt, transcript: own, owner: recording.owner })
 }

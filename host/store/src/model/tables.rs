@@ -68,15 +68,16 @@ pub(super) struct NewWork {
     pub previous: Option<u32>,
     pub job: Option<railhead_model::JobId>,
     pub due: Timestamp,
+    pub bytes: u32,
 }
 
 impl ModelCore {
     /// Makes an unfinished delivery; one with a lane joins at the tail of its destination's order.
     pub(super) fn insert_work(&mut self, tenant: railhead_model::TenantNo, new: NewWork) {
-        let NewWork { key, lane, origin, previous, job, due } = new;
+        let NewWork { key, lane, origin, previous, job, due, bytes } = new;
         let seq = if lane.is_some() { self.next_seq(key.destination) } else { 0 };
-        let row =
-            WorkRow { key, tenant, due, attempts: 0, tries: 0, since: None, rev: 0, lane, seq, origin, previous, job };
+        let (attempts, tries, since, rev) = (0, 0, None, 0);
+        let row = WorkRow { key, tenant, due, attempts, tries, since, rev, lane, seq, origin, previous, job, bytes };
         self.put_work(Waiting { row, made_at: due });
     }
 

@@ -102,14 +102,14 @@ impl ModelCore {
     ) -> Option<DeliveryKey> {
         let ended = self.ended.get(&key)?.row;
         let destination = self.destinations.get(&key.destination)?;
-        self.events.get(&key.event)?;
+        let bytes = self.events.get(&key.event)?.event.payload_bytes;
         let lane = match destination.spec.ordering {
             Ordering::None => None,
             // Made before the destination kept an order: all such share one lane.
             _ => Some(ended.lane.unwrap_or_default()),
         };
         let next = DeliveryKey { run: self.last_run(key) + 1, ..key };
-        let new = NewWork { key: next, lane, origin, previous: Some(key.run), job, due: now };
+        let new = NewWork { key: next, lane, origin, previous: Some(key.run), job, due: now, bytes };
         self.insert_work(ended.tenant, new);
         Some(next)
     }

@@ -181,7 +181,7 @@ pub async fn many_matches_fan_out<S: Store>(store: &S) {
     let cancelled = made.iter().filter(|row| row.code == "destination-deleted").count();
     assert_eq!(cancelled, 600, "a match whose destination is gone ends as cancelled");
     let row = world.row(store, key(&event, real[0])).await.expect("a row");
-    assert_eq!((row.due, row.lane), (START, Some(hash(3))), "a fanned-out row is like a direct one");
+    assert_eq!((row.due, row.lane, row.bytes), (START, Some(hash(3)), 9), "a fanned-out row is like a direct one");
     let again = store.step_fanout(START).await.expect("a step");
     assert_eq!((again.rows, again.more), (0, false), "a finished fan-out does nothing");
 }

@@ -39,7 +39,7 @@ pub async fn a_replay_takes_what_fits_once<S: Store>(store: &S) {
         let row = world.row(store, made).await.expect("a replayed delivery waits");
         let origin = (row.origin, row.previous, row.job);
         assert_eq!(origin, (Origin::Replay, Some(0), Some(replay.id)), "a replayed delivery says where it is from");
-        assert_eq!((row.attempts, row.rev), (0, 0), "a replayed delivery is fresh");
+        assert_eq!((row.attempts, row.rev, row.bytes), (0, 0, 9), "a replayed delivery is fresh");
     }
     assert_eq!(world.waiting(store, right).await, [], "other destinations are left alone");
     let stepped = store.step_replay(START.plus_ms(3_000)).await.expect("a step");

@@ -78,3 +78,19 @@ pub async fn refill_answers_each_ask<S: Core>(store: &S) {
     assert_eq!(found, expected, "each ask has its answer, in order");
     assert_eq!(store.refill(&[]).await.expect("a refill"), [], "no ask, no answer");
 }
+
+/// A row carries the bytes of its event's payload, and keeps them when it waits again.
+pub async fn rows_know_the_bytes_of_their_payloads<S: Core>(store: &S) {
+    let world = World::new(store, 1).await;
+    let mut events = [world.event(store, START).await, world.event(store, START.plus_ms(1)).await];
+    events[0].payload_bytes = 70_000;
+    accept_all(store, &events).await;
+    let rows = world.waiting(store, world.to()).await;
+    assert_eq!(rows.iter().map(|row| row.bytes).collect::<Vec<_>>(), [70_000, 9], "accept stores the bytes");
+    record_all(store, world.host, &[world.retry(&rows[0], START)]).await;
+    let row = world.row(store, rows[0].key).await.expect("the row");
+    assert_eq!(row.bytes, 70_000, "a retry keeps them");
+    world.end_all(store, world.to(), railhead_model::End::Dead, START).await;
+    let again = store.redeliver(rows[0].key, railhead_model::Origin::Retry, START).await.expect("a new run");
+    assert_eq!(world.row(store, again).await.expect("the new run").bytes, 70_000, "a new run has them too");
+}

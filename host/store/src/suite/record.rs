@@ -2,10 +2,11 @@
 
 use super::world::{attempt, key, new_host, record_all};
 use super::{Core, START, World};
-use crate::record::{Change, RecordAnswer};
+use crate::record::{Change, RecordAnswer, Recording};
 use crate::work::Command;
 use crate::{Store, StoreError};
-use railhead_model::{DeliveryState, End, OutcomeClass};
+use bytes::Bytes;
+use railhead_model::{AttemptKey, DeliveryState, End, OutcomeClass};
 
 /// A retry updates the row: due, attempts, tries, since, rev.
 pub async fn a_retry_waits_again<S: Core>(store: &S) {
@@ -130,6 +131,40 @@ pub async fn attempts_are_on_record<S: Store>(store: &S) {
     assert_eq!((shown.attempts, shown.tries), (4, 4), "attempts and tries are kept at the end");
     assert_eq!(shown.ended_at, Some(START.plus_ms(77)), "the time of the end is kept");
     assert_eq!(shown.last_attempt, end.attempt, "the last attempt is shown");
+}
+
+/// A transcript that several attempts share is kept once: each of them shows it, and a later one of the same key does
+/// not replace it. The one that is refused shows it too.
+pub async fn a_shared_transcript_is_kept_once<S: Store>(store: &S) {
+    let world = World::new(store, 1).await;
+    let events = world.publish(store, START, 5).await;
+    let rows = world.waiting(store, world.to()).await;
+    let owner = AttemptKey { delivery: rows[1].key, n: 1 << 30 };
+    let share = |mut recording: Recording, text: &'static str| {
+        recording.transcript = Some(Bytes::from_static(text.as_bytes()));
+        recording.owner = Some(owner);
+        recording
+    };
+    store.command(rows[2].key, Command::RetryNow, START.plus_ms(5)).await.expect("a command");
+    let batch = [
+        share(world.end(&rows[0], End::Delivered, "http-200", START), "what all saw"),
+        share(world.retry(&rows[1], START), "what all saw"),
+        share(world.retry(&rows[2], START), "what all saw"),
+        world.end(&rows[3], End::Delivered, "http-200", START),
+    ];
+    let answers = store.record(world.host, &batch).await.expect("a batch");
+    assert_eq!(answers[2], RecordAnswer::Refused, "the third changed meanwhile");
+    let late = share(world.end(&rows[4], End::Dead, "http-413", START), "something else");
+    record_all(store, world.host, &[late]).await;
+    for index in [0, 1, 2, 4] {
+        let found = store.attempts(world.tenant.no, key(&events[index], world.to())).await.expect("a read");
+        assert_eq!(found.len(), 1, "every attempt is on record");
+        assert_eq!(found[0].owner, Some(owner), "an attempt says what its transcript is sealed for");
+        let shown = found[0].transcript.as_deref();
+        assert_eq!(shown, Some(&b"what all saw"[..]), "a shared transcript is kept as it was first stored");
+    }
+    let alone = store.attempts(world.tenant.no, key(&events[3], world.to())).await.expect("a read").remove(0);
+    assert_eq!((alone.owner, alone.transcript), (None, batch[3].transcript.clone()), "others keep their own");
 }
 
 /// An attempt whose record was refused is on record, and its number is not given again.

@@ -150,7 +150,7 @@ impl World {
     #[must_use]
     pub fn recording(&self, row: &WorkRow, change: Change, attempt: Option<Attempt>) -> Recording {
         let transcript = attempt.as_ref().map(|attempt| Bytes::from(format!("transcript {}", attempt.n)));
-        Recording { key: row.key, tenant: row.tenant, rev: row.rev, change, attempt, transcript }
+        Recording { key: row.key, tenant: row.tenant, rev: row.rev, change, attempt, transcript, owner: None }
     }
 
     /// Ends what waits at a destination, all of it, and answers with its keys.

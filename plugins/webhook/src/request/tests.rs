@@ -5,6 +5,7 @@ use serde_json::json;
 
 fn event<'a>(data: &'a [u8], attributes: &'a [(String, String)]) -> Event<'a> {
     Event {
+        index: 0,
         id: "ord_1",
         event_type: "order.created",
         source: "/shop",
@@ -25,8 +26,8 @@ fn config(mode: &str) -> Config {
 fn body(plan: &Plan, data: &[u8]) -> Vec<u8> {
     let piece = |piece: &Piece| match piece {
         Piece::Bytes(bytes) => bytes.clone(),
-        Piece::Data => data.to_vec(),
-        Piece::DataBase64 => STANDARD.encode(data).into_bytes(),
+        Piece::Data(_) => data.to_vec(),
+        Piece::DataBase64(_) => STANDARD.encode(data).into_bytes(),
     };
     plan.body.iter().flat_map(piece).collect()
 }
@@ -47,7 +48,7 @@ fn standard_wraps_the_very_bytes() {
         "{\"type\":\"order.created\",\"timestamp\":\"2026-01-01T00:00:00.000Z\",\"data\":{ \"b\":1.0,\n\"a\" : \"\\u00e9\" }}"
     );
     let plan = plan(&config("standard"), event(data, &[]), None);
-    assert!(plan.body.contains(&Piece::Data));
+    assert!(plan.body.contains(&Piece::Data(0)));
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn no_data_is_null_or_left_out() {
 fn raw_is_the_data_and_its_type() {
     let event = Event { content_type: "text/csv", ..event(b"a,b\r\n", &[]) };
     let plan = plan(&config("raw"), event, None);
-    assert_eq!(plan.body, [Piece::Data]);
+    assert_eq!(plan.body, [Piece::Data(0)]);
     assert_eq!(header(&plan, "content-type"), Some("text/csv"));
 }
 
@@ -110,7 +111,7 @@ fn structured_is_one_cloudevent() {
 fn binary_puts_the_envelope_in_headers() {
     let attributes = [("region".to_owned(), "Zürich \"50%\"".to_owned()), ("id".to_owned(), "forged".to_owned())];
     let plan = plan(&config("cloudevents-binary"), event(b"{}", &attributes), None);
-    assert_eq!(plan.body, [Piece::Data]);
+    assert_eq!(plan.body, [Piece::Data(0)]);
     assert_eq!(header(&plan, "content-type"), Some("application/json"));
     assert_eq!(header(&plan, "ce-specversion"), Some("1.0"));
     assert_eq!(header(&plan, "ce-id"), Some("ord_1"));
@@ -150,4 +151,52 @@ fn configured_headers_stand_beside_ours_or_instead() {
 fn we_say_who_we_are() {
     let plan = plan(&config("raw"), event(b"{}", &[]), None);
     assert!(header(&plan, "user-agent").unwrap().starts_with("Railhead/"));
+}
+
+/// The bodies of a batch, put together as the host does it.
+fn array(mode: &str, events: &[Event<'_>]) -> (Plan, String) {
+    let config = config(mode);
+    let elements = events.iter().map(|event| batch::element(config.mode, *event).unwrap()).collect();
+    let plan = batch::plan(&config, "dst_1-7", elements);
+    let piece = |piece: &Piece| match piece {
+        Piece::Bytes(bytes) => bytes.clone(),
+        Piece::Data(index) => events[*index as usize].data.to_vec(),
+        Piece::DataBase64(index) => STANDARD.encode(events[*index as usize].data).into_bytes(),
+    };
+    let body = plan.body.iter().flat_map(piece).collect();
+    (plan, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn a_batch_is_an_array_of_the_bodies() {
+    let one = event(b"{ \"a\":1 }", &[]);
+    let two = Event { index: 1, id: "ord_2", content_type: "text/plain", ..event(b"hello", &[]) };
+    for mode in ["standard", "cloudevents-structured"] {
+        let (plan, body) = array(mode, &[one, two]);
+        assert_eq!(body, format!("[{},{}]", text(mode, one), text(mode, two)), "{mode}");
+        assert_eq!((plan.id.as_str(), header(&plan, "webhook-id")), ("dst_1-7", Some("dst_1-7")));
+        assert_eq!(header(&plan, "webhook-batch-size"), Some("2"));
+    }
+    assert_eq!(header(&array("standard", &[one]).0, "content-type"), Some("application/json"));
+    let (plan, body) = array("cloudevents-structured", &[one]);
+    assert_eq!(header(&plan, "content-type"), Some("application/cloudevents-batch+json"));
+    assert!(body.starts_with("[{"), "one event is an array too");
+    assert_eq!(array("raw", &[one, Event { index: 1, ..one }]).1, "[{ \"a\":1 },{ \"a\":1 }]");
+}
+
+#[test]
+fn only_json_stands_in_an_array_as_it_is() {
+    for data in [&b"a,b"[..], b"", b"{"] {
+        assert_eq!(batch::element(Mode::Raw, event(data, &[])), None);
+        assert!(batch::element(Mode::Standard, event(data, &[])).is_some());
+    }
+    let csv = Event { content_type: "text/csv", ..event(b"1", &[]) };
+    assert_eq!(batch::element(Mode::Raw, csv), None);
+    assert!(!batch::is_batchable(Mode::CloudeventsBinary) && batch::is_batchable(Mode::Raw));
+}
+
+#[test]
+fn the_number_of_a_batch_is_spelled_so_that_it_can_be_signed() {
+    let id = |batch_id: &str| batch::plan(&config("raw"), batch_id, Vec::new()).id;
+    assert_eq!((id("dst_1-7").as_str(), id("a.b-7").as_str()), ("dst_1-7", "612e622d37"));
 }

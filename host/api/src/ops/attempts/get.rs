@@ -59,9 +59,13 @@ pub async fn views(
     let keys = call.keys(tenant)?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
-        let open = |sealed| keys.open_transcript(delivery, row.attempt.n, sealed);
+        // Sealed for the first of those that share it.
+        let owner = row.owner.unwrap_or(AttemptKey { delivery, n: row.attempt.n });
+        let open = |sealed| keys.open_transcript(owner.delivery, owner.n, sealed);
         let plain = row.transcript.as_deref().map(open).transpose()?;
-        let read = |plain: Vec<u8>| serde_json::from_slice::<Transcript>(&plain);
+        let read = |plain: Vec<u8>| {
+            serde_json::from_slice::<Transcript>(&plain).map(|transcript| transcript.seen_by(delivery.event))
+        };
         opened.push((row, plain.map(read).transpose().map_err(|error| Problem::internal(&error))?));
     }
     let wire = wire(call, tenant, delivery.event, opened.iter().filter_map(|(_, read)| read.as_ref())).await?;

@@ -18,24 +18,30 @@ operation! {
     summary: "List a tenant's deliveries, newest events first",
     about: "A page examines a bounded number of rows: `data` may be short or empty while `next` is set.",
     action: Some(Action::DeliveriesRead),
-    query: &[
-        LIMIT,
-        CURSOR,
-        Param { name: "destination", about: "Only to this destination." },
-        Param { name: "state", about: "Only in these states, separated by commas: pending, retrying, delivered, dead, \
-                                       expired, cancelled." },
-        Param { name: "event_type", about: "Only of this event type." },
-        Param { name: "event", about: "Only of this event: its uid, or the vendor's id." },
-        Param { name: "since", about: "Only of events accepted at this time or later." },
-        Param { name: "until", about: "Only of events accepted before this time." },
-        Param { name: "code", about: "Only with this code at the last attempt, or at the end." },
-    ],
+    query: QUERY,
     answers: &[answers(200, "DeliveryList", "A page.")],
     examples: &[
         Example::get("The dead letters of one destination", "/v1/tenants/acme/deliveries?destination=orders&state=dead", 200),
         Example::get("Of one event", "/v1/tenants/acme/deliveries?event=ord-1", 200),
     ],
 }
+
+/// Its parameters.
+pub const QUERY: &[Param] = &[
+    LIMIT,
+    CURSOR,
+    Param { name: "destination", about: "Only to this destination." },
+    Param {
+        name: "state",
+        about: "Only in these states, separated by commas: pending, retrying, delivered, dead, \
+                                   expired, cancelled.",
+    },
+    Param { name: "event_type", about: "Only of this event type." },
+    Param { name: "event", about: "Only of this event: its uid, or the vendor's id." },
+    Param { name: "since", about: "Only of events accepted at this time or later." },
+    Param { name: "until", about: "Only of events accepted before this time." },
+    Param { name: "code", about: "Only with this code at the last attempt, or at the end." },
+];
 
 async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
@@ -59,7 +65,10 @@ pub async fn names(call: &Call, rows: &[DeliveryRow]) -> Result<Names, Problem> 
 }
 
 /// The filters; `None` if one of them names something that is not there, so that nothing can match.
-async fn filter(call: &Call, tenant: &Tenant) -> Result<Option<DeliveryFilter>, Problem> {
+///
+/// # Errors
+/// 400; the store's.
+pub async fn filter(call: &Call, tenant: &Tenant) -> Result<Option<DeliveryFilter>, Problem> {
     let mut filter = DeliveryFilter {
         states: states(call)?,
         event_type: call.query.get("event_type").map(str::to_owned),

@@ -40,6 +40,12 @@ operation! {
             "{}",
             200,
         ),
+        Example::json(
+            "Headers that nobody but the endpoint sees",
+            "/v1/tenants/acme/destinations/orders/credentials/headers",
+            r#"{"value": {"authorization": "Custom 0123456789abcdef", "x-team-key": "9f8e7d6c5b4a"}}"#,
+            200,
+        ),
     ],
 }
 

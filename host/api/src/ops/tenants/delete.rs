@@ -22,9 +22,6 @@ operation! {
 async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     call.if_match()?.check(Some(tenant.revision))?;
-    if tenant.id.is_reserved() {
-        return Err(Problem::not_found("tenant"));
-    }
     let destinations = call.state.store.destinations(tenant.no).await?;
     if !call.state.store.delete_tenant(tenant.no).await? {
         return Err(Problem::not_found("tenant"));

@@ -22,7 +22,9 @@ operation! {
     path: "/v1/tenants/{tenant}",
     tag: "tenants",
     summary: "Create or replace a tenant",
-    about: "The id is the vendor's own: 1 to 128 characters of A-Z a-z 0-9 . _ : -, not beginning with `_`.",
+    about: "The id is the vendor's own: 1 to 128 characters of A-Z a-z 0-9 . _ : -, not beginning with `_`. \
+        `_operator` is built in: once it is put, its destinations get the operational events (`destination.failing`, \
+        `destination.recovered`, `destination.disabled`, `delivery.dead`).",
     action: Some(Action::Tenants),
     body: "TenantInput",
     answers: &[answers(201, "Tenant", "Created."), answers(200, "Tenant", "Replaced.")],
@@ -52,8 +54,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         .param("tenant")
         .parse()
         .map_err(|error| Problem::field("", &codes::INVALID_VALUE, format!("The id in the path: {error}.")))?;
-    if id.is_reserved() {
-        let detail = "Tenant ids that begin with `_` are the host's own.";
+    if id.is_reserved() && id != TenantId::operator() {
+        let detail = "Tenant ids that begin with `_` are the host's own; `_operator` is the one to put.";
         return Err(Problem::field("", &codes::INVALID_VALUE, detail));
     }
     let input = checked(call.json(NESTED)?)?;

@@ -8,6 +8,7 @@ use railhead_model::{
 };
 use railhead_store::work::Health;
 use railhead_store::{Change, RecordAnswer, WorkRow};
+use std::collections::BTreeMap;
 
 const NO: DestinationNo = DestinationNo(1);
 const START: u64 = 1_000;
@@ -44,6 +45,7 @@ fn row(n: u8) -> WorkRow {
         origin: Origin::Publish,
         previous: None,
         job: None,
+        bytes: 0,
     }
 }
 
@@ -52,12 +54,15 @@ struct Bench {
     engine: Engine,
     now: u64,
     out: Vec<Effect>,
+    /// Results that it asked to record, not looked at yet.
+    unread: Vec<(RecordId, Vec<RecordItem>)>,
+    last_record: RecordId,
 }
 
 impl Bench {
     fn new(settings: Settings, rows: &[WorkRow]) -> Self {
         let engine = Engine::new(Config { held: 6, ..Config::default() }, 7);
-        let mut bench = Self { engine, now: START, out: Vec::new() };
+        let mut bench = Self { engine, now: START, out: Vec::new(), unread: Vec::new(), last_record: RecordId(0) };
         bench.lease(60_000);
         bench.step(Input::Config(Box::new(settings)));
         bench.step(Input::Refilled { destination: NO, rows: rows.to_vec() });
@@ -68,6 +73,12 @@ impl Bench {
         self.out.clear();
         let now = Now { wall: Timestamp(self.now as i64), mono_ms: self.now };
         self.engine.step(now, input, &mut self.out);
+        for effect in &self.out {
+            if let Effect::Record { id, items } = effect {
+                self.last_record = *id;
+                self.unread.push((*id, items.clone()));
+            }
+        }
     }
 
     fn lease(&mut self, for_ms: u64) {
@@ -89,12 +100,8 @@ impl Bench {
         started.collect()
     }
 
-    fn records(&self) -> Vec<(RecordId, Vec<RecordItem>)> {
-        let sent = self.out.iter().filter_map(|effect| match effect {
-            Effect::Record { id, items } => Some((*id, items.clone())),
-            _ => None,
-        });
-        sent.collect()
+    fn records(&mut self) -> Vec<(RecordId, Vec<RecordItem>)> {
+        std::mem::take(&mut self.unread)
     }
 
     /// Settles every item of one hand-over with the same outcome, ends it, and answers with the results.
@@ -125,12 +132,16 @@ fn what_is_due_starts_at_once_in_as_many_sessions_as_there_are() {
 }
 
 #[test]
-fn a_delivered_event_is_recorded_within_25_ms_and_not_earlier() {
+fn a_lone_delivery_is_recorded_at_once_and_one_of_a_call_within_25_ms() {
+    let mut two = Bench::new(settings(), &[row(1), row(2)]);
+    let attempt = two.attempts().remove(0);
+    two.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
+    assert!(two.records().is_empty(), "another one of the call is to come");
+    two.tick_at(START + 25);
+    assert_eq!(two.records().len(), 1);
     let mut bench = Bench::new(settings(), &[row(1)]);
     let attempt = bench.attempts().remove(0);
     bench.step(Input::Settled { attempt: attempt.0, outcomes: vec![(attempt.1[0].key, delivered())] });
-    assert!(bench.records().is_empty());
-    bench.tick_at(START + 25);
     let (id, items) = bench.records().remove(0);
     assert!(matches!(&items[0].change, Change::End { end: End::Delivered, attempts: 1, .. }), "{items:?}");
     bench.step(Input::AttemptOver(attempt.0));
@@ -293,7 +304,7 @@ fn throttling_in_a_row_backs_off_and_in_the_end_costs_attempts() {
     for rev in 1.. {
         let (attempt, at) = (bench.attempts().remove(0), bench.now);
         let item = bench.settle(&attempt, &Outcome::Throttled(reason("http-429"), 1_500)).remove(0);
-        let record = bench.records().remove(0).0;
+        let record = bench.last_record;
         let Change::Retry { due, attempts, .. } = item.change else { break };
         waits.push((due.0 as u64 - at) / 100);
         used.push(attempts);
@@ -359,4 +370,54 @@ fn what_comes_while_a_quick_call_runs_gathers_for_20_ms_at_most() {
     slow.engine.destinations.get_mut(&NO).expect("there").measured(1_000);
     slow.step(Input::Pushed(vec![fresh(3)]));
     assert_eq!(sizes(&slow), [2], "nothing waits for slow calls");
+}
+
+/// Runs one destination's engine against a call of 3 ms and a commit of 2 ms, for one second of its own clock. Answers
+/// with how many of so many deliveries ended.
+fn ended_in_a_second(settings: Settings, rows: &[WorkRow]) -> usize {
+    let mut bench = Bench::new(settings, rows);
+    let mut later: BTreeMap<(u64, usize), Input> = BTreeMap::new();
+    let (mut ended, mut count) = (0, 0);
+    for now in START..START + 1_000 {
+        let mut inputs = vec![Input::Tick];
+        while let Some(due) = later.first_entry().filter(|due| due.key().0 <= now) {
+            inputs.push(due.remove());
+        }
+        bench.now = now;
+        for input in std::iter::once(Input::Tick).chain(inputs) {
+            if now > START {
+                bench.step(input);
+            }
+            for effect in std::mem::take(&mut bench.out) {
+                let mut answer = |after, input| {
+                    count += 1;
+                    later.insert((now + after, count), input);
+                };
+                match effect {
+                    Effect::Attempt { id, items, .. } => {
+                        let outcomes = items.iter().map(|item| (item.key, delivered())).collect();
+                        answer(3, Input::Settled { attempt: id, outcomes });
+                        answer(3, Input::AttemptOver(id));
+                    }
+                    Effect::Record { id, items } => {
+                        ended += items.len();
+                        answer(2, Input::Recorded { record: id, answers: vec![RecordAnswer::Applied(1); items.len()] });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    ended
+}
+
+#[test]
+#[allow(clippy::print_stdout)] // the number is what a person wants to see of this test
+fn an_order_is_kept_at_the_pace_of_call_and_commit() {
+    let lane = |n| WorkRow { lane: Some([1; 16]), ..row(n) };
+    let rows: Vec<_> = (1..=250).map(lane).collect();
+    let ordered = Settings { ordered: true, concurrency: 250, ..settings() };
+    let ended = ended_in_a_second(ordered, &rows);
+    println!("one lane, calls of 3 ms, commits of 2 ms: {ended} a second");
+    assert!(ended >= 190, "{ended}: 5 ms each");
 }

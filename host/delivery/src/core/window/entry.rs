@@ -42,6 +42,8 @@ pub(in crate::core) struct Entry {
     pub rev: u32,
     pub attempts: u32,
     pub tries: u32,
+    /// Bytes of the payload; 0: unknown.
+    pub bytes: u32,
     pub origin: Origin,
     pub place: Place,
     /// It was read from the store as new: its push may still come.

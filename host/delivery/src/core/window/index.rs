@@ -18,6 +18,7 @@ impl Window {
             rev: row.rev,
             attempts: row.attempts,
             tries: row.tries,
+            bytes: row.bytes,
             origin: row.origin,
             place: Place::Waiting,
             stamp: self.stamp,
@@ -35,8 +36,8 @@ impl Window {
         match lanes.join(slot, row.seq, key, blocked) {
             Joined::Skipped => return false,
             Joined::HeadBefore(before) => {
-                if let Some(entry) = self.entries.get(&before) {
-                    self.live.remove(&(entry.due, before));
+                if let Some(entry) = self.entries.get(&before).copied() {
+                    self.dequeue(before, &entry);
                 }
             }
             Joined::Head | Joined::Follower => {}
@@ -47,14 +48,18 @@ impl Window {
     /// Makes a waiting entry startable; a follower in its lane is not.
     pub(super) fn enqueue(&mut self, slot: Slot) {
         let Some(entry) = self.entries.get(&slot).filter(|entry| entry.place == Place::Waiting) else { return };
-        if let Some(lanes) = &self.lanes {
-            if lanes.is_head(slot) || mutated!(LaneIgnored) {
-                self.live.insert((entry.due, slot));
-            }
-        } else if entry.is_replay() {
-            self.replays.insert((entry.due, slot));
-        } else {
-            self.live.insert((entry.due, slot));
+        let startable = self.lanes.as_ref().is_none_or(|lanes| lanes.is_head(slot) || mutated!(LaneIgnored));
+        let replay = self.lanes.is_none() && entry.is_replay();
+        let queue = if replay { &mut self.replays } else { &mut self.live };
+        if startable && queue.insert((entry.due, slot)) {
+            self.queued_bytes += u64::from(entry.bytes);
+        }
+    }
+
+    /// It cannot be started any more.
+    pub(super) fn dequeue(&mut self, slot: Slot, entry: &Entry) {
+        if self.live.remove(&(entry.due, slot)) || self.replays.remove(&(entry.due, slot)) {
+            self.queued_bytes -= u64::from(entry.bytes);
         }
     }
 
@@ -62,8 +67,7 @@ impl Window {
     pub(super) fn remove(&mut self, slot: Slot) {
         let Some(entry) = self.entries.remove(&slot) else { return };
         self.busy -= usize::from(entry.is_busy());
-        self.live.remove(&(entry.due, slot));
-        self.replays.remove(&(entry.due, slot));
+        self.dequeue(slot, &entry);
         self.batched.remove(&slot);
         if let Some(lanes) = &mut self.lanes {
             lanes.leave(slot);

@@ -6,6 +6,13 @@ use railhead_model::Timestamp;
 use railhead_store::Position;
 use std::collections::BTreeSet;
 
+/// Bounds of what goes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::core) struct Most {
+    pub events: usize,
+    pub bytes: u64,
+}
+
 impl Window {
     /// When the first of those that may be started is due.
     pub(in crate::core) fn next_due(&self) -> Option<Timestamp> {
@@ -21,14 +28,74 @@ impl Window {
         due(&self.live) + due(&self.replays) >= count
     }
 
-    /// Starts up to `count` that are due, oldest first, one replay to four others; answers with how many replays.
-    pub(in crate::core) fn start(&mut self, count: usize, now: Timestamp, out: &mut Vec<Slot>) -> u32 {
+    /// True if what is due reaches these bounds of events or bytes.
+    pub(in crate::core) fn fills(&self, most: Most, now: Timestamp) -> bool {
+        if self.live.len() + self.replays.len() < most.events && self.queued_bytes < most.bytes {
+            return false; // not even with what is due later
+        }
+        let (mut events, mut bytes) = (0, 0);
+        [&self.live, &self.replays].into_iter().any(|queue| {
+            let due = queue.iter().take_while(|(due, _)| *due <= now);
+            due.into_iter().any(|(_, slot)| {
+                events += 1;
+                bytes += self.bytes_of(*slot);
+                events >= most.events || bytes >= most.bytes
+            })
+        })
+    }
+
+    /// What would be a batch of one lane now: its head, the first that is due, and what follows it. And whether that
+    /// reaches a bound.
+    pub(in crate::core) fn of_one_lane(&self, most: Most, now: Timestamp) -> (Vec<Slot>, bool) {
+        let (mut slots, mut room) = (Vec::new(), most.bytes);
+        let head = self.live.first().filter(|(due, _)| *due <= now);
+        let lane = self.lanes.iter().zip(head).flat_map(|(lanes, (_, head))| lanes.from(*head));
+        for slot in lane {
+            let waits = |entry: &&Entry| entry.place == Place::Waiting && entry.due <= now;
+            let Some(entry) = self.entries.get(&slot).filter(waits) else { break };
+            let bytes = u64::from(entry.bytes).max(1);
+            if bytes > room && !slots.is_empty() {
+                return (slots, true);
+            }
+            room = room.saturating_sub(bytes);
+            slots.push(slot);
+            if slots.len() >= most.events || room == 0 {
+                return (slots, true);
+            }
+        }
+        (slots, false)
+    }
+
+    /// True if this delivery is the head of its lane.
+    pub(in crate::core) fn is_head(&self, slot: Slot) -> bool {
+        self.lanes.as_ref().is_none_or(|lanes| lanes.is_head(slot))
+    }
+
+    /// True if memory has what follows this delivery in its lane, and with it all that was before that.
+    pub(in crate::core) fn is_followed(&self, slot: Slot) -> bool {
+        self.lanes.as_ref().is_some_and(|lanes| lanes.from(slot).nth(1).is_some())
+    }
+
+    fn bytes_of(&self, slot: Slot) -> u64 {
+        self.entries.get(&slot).map_or(0, |entry| u64::from(entry.bytes))
+    }
+
+    /// Starts what is due, oldest first, one replay to four others, until a bound is reached; answers with how many
+    /// replays. One that is larger than the bound of bytes goes alone.
+    pub(in crate::core) fn start(&mut self, most: Most, now: Timestamp, out: &mut Vec<Slot>) -> u32 {
         let mut replays = 0;
-        for _ in 0..count {
+        let mut room = most.bytes;
+        for _ in 0..most.events {
             let live = self.live.first().filter(|(due, _)| *due <= now).copied();
             let replay = self.replays.first().filter(|(due, _)| *due <= now).copied();
             let replays_turn = replay.is_some() && (live.is_none() || self.turn % 5 == 4);
             let Some((_, slot)) = (if replays_turn { replay } else { live }) else { break };
+            let bytes = self.bytes_of(slot).max(1);
+            if bytes > room && room < most.bytes && !mutated!(BytesIgnored) {
+                break;
+            }
+            // What reaches the bound closes it, and what is past it lets nothing in.
+            room = room.saturating_sub(bytes);
             self.turn = self.turn.wrapping_add(1);
             replays += u32::from(replays_turn);
             self.place(slot, Place::Running);
@@ -50,12 +117,9 @@ impl Window {
     pub(in crate::core) fn place(&mut self, slot: Slot, place: Place) {
         let Some(entry) = self.entries.get_mut(&slot) else { return };
         let before = std::mem::replace(&mut entry.place, place);
-        let (due, busy) = (entry.due, entry.is_busy());
+        let (entry, busy) = (*entry, entry.is_busy());
         match before {
-            Place::Waiting => {
-                self.live.remove(&(due, slot));
-                self.replays.remove(&(due, slot));
-            }
+            Place::Waiting => self.dequeue(slot, &entry),
             Place::Batched => {
                 self.batched.remove(&slot);
             }
@@ -90,7 +154,8 @@ impl Window {
         let (due, beyond) = (entry.due, Position::Due(entry.due, slot.event, slot.run));
         self.place(slot, if batched { Place::Batched } else { Place::Waiting });
         if self.is_ordered() {
-            if due > now {
+            // Those of a batch wait together.
+            if due > now && !batched {
                 let followers = self.lanes.as_mut().map_or_else(Vec::new, |lanes| lanes.block(slot));
                 followers.into_iter().for_each(|slot| self.remove(slot));
             }

@@ -21,6 +21,7 @@ fn row(n: u8, due: i64) -> WorkRow {
         origin: Origin::Publish,
         previous: None,
         job: None,
+        bytes: 0,
     }
 }
 
@@ -32,9 +33,13 @@ fn lane_row(n: u8, seq: i64) -> WorkRow {
     WorkRow { lane: Some([1; 16]), seq, ..row(n, 0) }
 }
 
+const fn most(events: usize) -> Most {
+    Most { events, bytes: u64::MAX }
+}
+
 fn start(window: &mut Window, count: usize) -> Vec<Slot> {
     let mut out = Vec::new();
-    window.start(count, NOW, &mut out);
+    window.start(most(count), NOW, &mut out);
     out
 }
 
@@ -189,8 +194,8 @@ fn one_replay_goes_to_four_others() {
         window.push(&WorkRow { origin, ..row(n, 1) }, NOW);
     }
     let mut out = Vec::new();
-    assert_eq!(window.start(20, NOW, &mut out), 4);
-    assert_eq!(window.start(20, NOW, &mut out), 16, "with nothing else there, replays go on");
+    assert_eq!(window.start(most(20), NOW, &mut out), 4);
+    assert_eq!(window.start(most(20), NOW, &mut out), 16, "with nothing else there, replays go on");
 }
 
 #[test]
@@ -213,10 +218,75 @@ fn a_lane_goes_on_when_its_head_has_ended_and_not_before() {
     window.retried(slot(1), |entry| entry.due = Timestamp(2_000), false, NOW);
     assert!(window.get(slot(2)).is_none(), "followers of a blocked head are not held");
     let mut out = Vec::new();
-    window.start(9, Timestamp(2_000), &mut out);
+    window.start(most(9), Timestamp(2_000), &mut out);
     assert_eq!(out, [slot(1)]);
     window.ended(slot(1));
     assert_eq!(window.ask(NOW).unwrap().after, Some(Position::Seq(1)), "they are read again");
     answer(&mut window, &[lane_row(2, 2)]);
     assert_eq!(start(&mut window, 9), [slot(2)]);
+}
+
+#[test]
+fn a_batch_closes_at_its_bytes_and_what_is_larger_goes_alone() {
+    let sized = |n, bytes| WorkRow { bytes, ..row(n, 0) };
+    let mut window = Window::new(NO, false, 32, true);
+    for row in [sized(1, 400), sized(2, 600), sized(3, 1), sized(4, 2_000), sized(5, 0), sized(6, 999), sized(7, 2)] {
+        window.push(&row, NOW);
+    }
+    let kilobyte = Most { events: 10, bytes: 1_000 };
+    let mut batches = Vec::new();
+    while window.next_due().is_some() {
+        let mut out = Vec::new();
+        window.start(kilobyte, NOW, &mut out);
+        batches.push(out);
+    }
+    let expected = [vec![1, 2], vec![3], vec![4], vec![5, 6], vec![7]];
+    assert_eq!(batches, expected.map(|batch| batch.into_iter().map(slot).collect::<Vec<_>>()));
+}
+
+#[test]
+fn a_batch_is_full_by_events_or_by_bytes_that_are_due() {
+    let sized = |n, due, bytes| WorkRow { bytes, ..row(n, due) };
+    let full = |rows: &[WorkRow]| {
+        let mut window = Window::new(NO, false, 32, true);
+        rows.iter().for_each(|row| window.push(row, NOW));
+        let filled = window.fills(Most { events: 3, bytes: 1_000 }, NOW);
+        rows.iter().for_each(|row| window.remove(row.key.into()));
+        assert_eq!(window.queued_bytes, 0);
+        filled
+    };
+    assert!(!full(&[sized(1, 0, 400), sized(2, 0, 500)]));
+    assert!(full(&[sized(1, 0, 400), sized(2, 0, 600)]), "by bytes");
+    assert!(full(&[sized(1, 0, 1), sized(2, 0, 1), sized(3, 0, 1)]), "by events");
+    assert!(!full(&[sized(1, 0, 400), sized(2, 999_000, 600)]), "what is due later does not count");
+}
+
+#[test]
+fn a_batch_of_one_lane_is_its_head_and_what_follows() {
+    let lane = |n, seq, lane: u8| WorkRow { lane: Some([lane; 16]), seq, bytes: 400, ..row(n, 0) };
+    let mut window = Window::new(NO, true, 32, true);
+    push_all(&mut window, &[lane(1, 1, 1), lane(2, 2, 2), lane(3, 3, 1), lane(4, 4, 1)]);
+    let of = |window: &Window, events, bytes| window.of_one_lane(Most { events, bytes }, NOW);
+    assert_eq!(of(&window, 10, 10_000), (vec![slot(1), slot(3), slot(4)], false));
+    assert_eq!(of(&window, 2, 10_000), (vec![slot(1), slot(3)], true), "by events");
+    assert_eq!(of(&window, 10, 1_000), (vec![slot(1), slot(3)], true), "the next has no room");
+    assert_eq!(of(&window, 10, 100), (vec![slot(1)], true), "one that is larger than the bound goes alone");
+    assert!(window.is_head(slot(1)) && window.is_followed(slot(1)) && !window.is_followed(slot(4)));
+    for member in [slot(1), slot(3)] {
+        window.batch(member);
+    }
+    assert_eq!(of(&window, 10, 10_000), (vec![slot(2)], false), "4 waits for 1 and 3");
+    assert!(!window.ended(slot(1)) && !window.ended(slot(3)));
+    assert_eq!(of(&window, 1, 10_000).0, [slot(2)]);
+    window.ended(slot(2));
+    assert_eq!(of(&window, 10, 10_000), (vec![slot(4)], false));
+}
+
+/// Pushes rows in their order.
+fn push_all(window: &mut Window, rows: &[WorkRow]) {
+    let mut high = Some(0);
+    for row in rows {
+        assert!(window.push_ordered(row, high, NOW));
+        high = Some(row.seq);
+    }
 }

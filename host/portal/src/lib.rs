@@ -1,0 +1,74 @@
+//! Pages for people under `/ui`: server-rendered, without foreign assets, usable without JavaScript.
+//!
+//! The pages have no authority and no queries of their own. Every page asks `/v1` inside the process with the key of the
+//! person who is signed in, and renders the answers: permissions, masks and 404s are the API's.
+
+mod api;
+mod assets;
+mod failure;
+mod foreign;
+mod frame;
+mod help;
+mod json;
+mod origin;
+mod pages;
+mod query;
+mod session;
+#[cfg(test)]
+mod tests;
+mod views;
+mod when;
+
+use axum::Router;
+use axum::routing::{get, post};
+use railhead_model::Clock;
+use railhead_vault::Sealer;
+use std::fmt;
+use std::sync::Arc;
+
+/// What the pages need.
+#[derive(Clone)]
+pub struct Portal {
+    /// All routes of the API.
+    pub api: Router,
+    /// Seals sessions into cookies.
+    pub sealer: Sealer,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Whether cookies are for HTTPS alone, whatever a request says of itself: true beyond loopback.
+    pub https_only: bool,
+}
+
+/// What the sealer's key is derived for.
+pub const SESSION_PURPOSE: &str = "railhead portal session v1";
+
+impl fmt::Debug for Portal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portal").field("https_only", &self.https_only).finish_non_exhaustive()
+    }
+}
+
+/// All pages. To be merged with the API's routes: it takes no path outside of `/ui`.
+pub fn router(portal: Portal) -> Router {
+    let tenant = "/ui/tenants/{tenant}";
+    let signed_in = Router::new()
+        .route("/ui", get(pages::overview::show))
+        .route("/ui/environment", get(pages::environment::show).post(pages::environment::choose))
+        .route("/ui/tenants", get(pages::tenants::show))
+        .route(tenant, get(pages::tenant::show))
+        .route(&format!("{tenant}/destinations/{{destination}}"), get(pages::destination::show))
+        .route(&format!("{tenant}/events"), get(pages::events::show))
+        .route(&format!("{tenant}/events/{{event}}"), get(pages::event::show))
+        .route(&format!("{tenant}/deliveries"), get(pages::deliveries::show))
+        .route(&format!("{tenant}/deliveries/{{delivery}}"), get(pages::delivery::show))
+        .route("/ui/{*path}", get(pages::missing))
+        .method_not_allowed_fallback(pages::not_allowed)
+        .layer(axum::middleware::from_fn_with_state(portal.clone(), frame::signed_in));
+    let open = Router::new()
+        .route("/ui/", get(pages::home))
+        .route("/ui/sign-in", get(pages::sign_in::show).post(pages::sign_in::sign_in))
+        .route("/ui/sign-out", post(pages::sign_in::sign_out))
+        .route("/ui/assets/{name}", get(assets::serve))
+        .method_not_allowed_fallback(pages::not_allowed);
+    signed_in.merge(open).layer(axum::middleware::from_fn_with_state(portal.clone(), frame::guard)).with_state(portal)
+}

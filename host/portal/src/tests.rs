@@ -1,0 +1,6 @@
+//! Pages over a stand-in of the API that answers samples.
+
+mod handlers;
+mod hostile;
+pub mod samples;
+mod stand_in;

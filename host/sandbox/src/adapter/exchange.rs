@@ -1,0 +1,152 @@
+//! `http.exchange`: a token endpoint's answer becomes a handle; the guest sees none of it.
+
+use super::{Credential, Guest, failure};
+use crate::bindings::railhead::plugin::types::{Failure, Kind};
+use crate::call::{Purpose, Running};
+use crate::egress::{self, Egress, Outgoing, SendContext};
+use crate::limits::Meter;
+use crate::secret::Secret;
+use crate::target::Scope;
+use crate::tokens::{Fresh, Take, taken};
+use railhead_model::manifest::CredentialUse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::component::Resource;
+
+/// What is made of an answer. Others come with their uses.
+const KIND: &str = "bearer";
+/// Bytes of a name.
+const MAX_NAME: usize = 64;
+/// An endpoint has so long, whatever the call that asks has left: others may wait for the same token.
+const EXCHANGE: Duration = Duration::from_secs(20);
+/// Stands for a token in a preview, where it is masked like one.
+const PLACEHOLDER: &[u8] = b"made-when-it-is-sent";
+
+type Made = Result<Resource<Credential>, Failure>;
+
+impl Guest {
+    /// See `exchange` in the contract.
+    pub(super) async fn exchanged(
+        &mut self,
+        name: String,
+        outgoing: Outgoing,
+        kind: &str,
+        take: Vec<(String, String)>,
+    ) -> wasmtime::Result<Made> {
+        let exchange = match self.exchange_of(&name, outgoing, kind, take) {
+            Ok(exchange) => exchange,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let token = if self.running.as_ref().is_some_and(|running| running.purpose == Purpose::Preview) {
+            self.meter.charged(|| exchange.dummy())
+        } else {
+            let (tokens, clock, left) = (self.scope.tokens.clone(), self.clock.clone(), self.left());
+            let waiting = tokio::time::timeout(left, tokens.exchanged(&name, &clock, exchange.run()));
+            waiting.await.unwrap_or_else(|_| Err(timeout())).map_err(Into::into)
+        };
+        Ok(match token {
+            Ok(token) => Ok(self.table.push(Credential(token))?),
+            Err(failure) => Err(failure),
+        })
+    }
+
+    fn exchange_of(
+        &self,
+        name: &str,
+        outgoing: Outgoing,
+        kind: &str,
+        take: Vec<(String, String)>,
+    ) -> Result<Exchange, Failure> {
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err(failure(Kind::Invalid, "exchange-name", "The name of an exchange has 1 to 64 bytes."));
+        }
+        if kind != KIND {
+            let message = "This version of the host makes tokens of kind `bearer` only.";
+            return Err(failure(Kind::Invalid, "exchange-kind", message));
+        }
+        Ok(Exchange {
+            take: Take::of(take)?,
+            origins: origins(&self.scope, &outgoing)?,
+            egress: self.egress.clone(),
+            destination: self.scope.destination,
+            running: self.running.clone(),
+            meter: self.meter.clone(),
+            ctx: SendContext { left: EXCHANGE, purpose: egress::Purpose::Exchange, ..self.context() },
+            outgoing,
+        })
+    }
+}
+
+fn timeout() -> egress::Failure {
+    let message = "The token endpoint did not answer before the end of this call.";
+    egress::Failure::new(egress::FailureKind::Timeout, "exchange-timeout", message)
+}
+
+/// One exchange, apart from the guest that asked for it.
+struct Exchange {
+    outgoing: Outgoing,
+    take: Take,
+    /// Where the token may go.
+    origins: Vec<String>,
+    egress: Arc<Egress>,
+    destination: i64,
+    running: Option<Arc<Running>>,
+    meter: Arc<Meter>,
+    ctx: SendContext,
+}
+
+impl Exchange {
+    async fn run(self) -> Result<Fresh, egress::Failure> {
+        let masker = self.ctx.masker.with(self.outgoing.secrets());
+        let carried = self.outgoing.carried().to_vec();
+        let sent = self.egress.send(self.destination, self.outgoing, &self.ctx).await;
+        self.meter.charge(sent.making);
+        if let Some(running) = &self.running {
+            // It carries no event, but tells of each why it came out as it did.
+            let all = || (0..running.uids.len()).filter_map(|index| u32::try_from(index).ok()).collect();
+            let events: Vec<u32> = if carried.is_empty() { all() } else { carried };
+            running.show(&events, sent.exchange);
+        }
+        let (bytes, life_ms) = taken(&sent.result?, &self.take, &masker)?;
+        Ok(Fresh { token: token(&self.origins, &bytes), life_ms })
+    }
+
+    /// What a preview gets: judged and made as if it were sent.
+    fn dummy(&self) -> Result<Arc<Secret>, Failure> {
+        if let Err(refused) = self.egress.preview(&self.outgoing, &self.ctx) {
+            if let Some(running) = &self.running {
+                let exchange = railhead_model::Exchange { failure: Some(refused.reason()), ..Default::default() };
+                running.show(&[], exchange);
+            }
+            return Err(refused.into());
+        }
+        Ok(token(&self.origins, PLACEHOLDER))
+    }
+}
+
+fn token(origins: &[String], bytes: &[u8]) -> Arc<Secret> {
+    Secret::derived("token", CredentialUse::Place, origins, bytes.to_vec())
+}
+
+/// Where a token may go: to all origins of the manifest that are no token endpoints; where a field that is sent for it
+/// names such origins too, to those only.
+fn origins(scope: &Scope, outgoing: &Outgoing) -> Result<Vec<String>, Failure> {
+    let places = scope.connector.manifest.origins.iter().filter(|origin| !origin.token_endpoint);
+    let mut names: BTreeSet<&str> = places.map(|origin| origin.name.as_str()).collect();
+    let all = names.clone();
+    for secret in outgoing.secrets().filter(|secret| secret.usage() == CredentialUse::Exchange) {
+        let named: BTreeSet<&str> = secret.origins().iter().map(String::as_str).collect();
+        if !named.is_disjoint(&all) {
+            names.retain(|name| named.contains(name));
+        }
+    }
+    if names.is_empty() {
+        let message = "There is no origin that all credentials of this exchange, and so its token, may go to.";
+        return Err(failure(Kind::Denied, "credential-origin", message));
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Every hostile guest of `tests/guests/hostile`, in the real sandbox against real servers: the customer gets exactly what
+//! its folder expects, nothing arrives where it should not, no secret is in what the host keeps, and nothing stays behind.
+
+mod canary;
+mod expected;
+mod log;
+mod run;
+mod search;
+mod world;
+
+use expected::Expected;
+use log::Log;
+use railhead_test_guests::HOSTILE;
+use run::{Came, all_leave, run, sandbox_alone};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// Guests at once: most of them burn CPU.
+const AT_ONCE: usize = 4;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_hostile_guest_comes_to_what_its_folder_expects() {
+    use futures::StreamExt as _;
+    let log = Log::install();
+    let sandbox = sandbox_alone();
+    let runs = HOSTILE.iter().enumerate().map(|(number, guest)| {
+        let (sandbox, number) = (sandbox.clone(), i64::try_from(number).unwrap());
+        async move { (guest, run(&sandbox, guest, number).await) }
+    });
+    let mut runs = std::pin::pin!(futures::stream::iter(runs).buffer_unordered(AT_ONCE));
+    let (mut wrong, mut seen) = (String::new(), BTreeSet::new());
+    while let Some((guest, came)) = runs.next().await {
+        let expected = Expected::read(guest.expected);
+        for line in came.differences(&expected).into_iter().chain(log.wrong(guest.name)) {
+            writeln!(wrong, "{}: {line}", guest.name).unwrap();
+        }
+        seen.insert(guest.family());
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert_eq!((seen.len(), all_leave(&sandbox).await), (8, None));
+}
+
+#[test]
+fn a_canary_that_is_there_is_found() {
+    for canary in search::all() {
+        for (spelling, bytes) in canary.spellings() {
+            let planted = [b"before ".as_slice(), &bytes, b" after"].concat();
+            let found = search::found_in(&planted);
+            assert!(found.contains(&format!("{} {spelling}", canary.name)), "{} {spelling}: {found:?}", canary.name);
+        }
+    }
+    assert_eq!(search::found_in(b"nothing of it"), Vec::<String>::new());
+}
+
+#[test]
+fn what_differs_from_an_expectation_is_told() {
+    let expected = Expected::read("class = \"permanent\"\ncode = \"a\"\nmessage = \"b\"\n");
+    let came = Came::default();
+    assert!(!came.differences(&expected).is_empty());
+}

@@ -1,0 +1,39 @@
+//! What is sent for a batch: one JSON array of what each event's body would be.
+
+use super::{Event, Piece, Plan, cloudevents_body, common_headers, is_json, is_message_id, spelled, standard_body};
+use crate::config::{Config, Mode};
+
+/// True if events of this mode can stand in an array: where the envelope is in headers, each needs a request.
+pub fn is_batchable(mode: Mode) -> bool {
+    mode != Mode::CloudeventsBinary
+}
+
+/// The element for one event; none where it is not JSON and nothing wraps it.
+pub fn element(mode: Mode, event: Event<'_>) -> Option<Vec<Piece>> {
+    match mode {
+        Mode::Standard => Some(standard_body(event)),
+        Mode::CloudeventsStructured => Some(cloudevents_body(event)),
+        Mode::Raw | Mode::CloudeventsBinary => is_json(event).then(|| vec![Piece::Data(event.index)]),
+    }
+}
+
+/// The request but for secrets and signatures. `batch_id` is the host's, the same at every attempt.
+pub fn plan(config: &Config, batch_id: &str, elements: Vec<Vec<Piece>>) -> Plan {
+    let id = if is_message_id(batch_id) { batch_id.to_owned() } else { spelled(batch_id) };
+    let content_type = match config.mode {
+        Mode::CloudeventsStructured => "application/cloudevents-batch+json",
+        Mode::Standard | Mode::Raw | Mode::CloudeventsBinary => "application/json",
+    };
+    let mut headers = common_headers(config, &id, content_type);
+    headers.push((format!("{}batch-size", config.header_prefix), elements.len().to_string()));
+    headers.extend(config.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut body = vec![Piece::Bytes(b"[".to_vec())];
+    for (number, element) in elements.into_iter().enumerate() {
+        if number > 0 {
+            body.push(Piece::Bytes(b",".to_vec()));
+        }
+        body.extend(element);
+    }
+    body.push(Piece::Bytes(b"]".to_vec()));
+    Plan { id, headers, body }
+}

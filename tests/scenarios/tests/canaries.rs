@@ -1,0 +1,306 @@
+//! A secret of each kind, through everything that the host does with it: sent, echoed, refused, rotated, shown, stored.
+//! Then all that the host wrote or said is searched for it, in every spelling.
+
+#[path = "canaries/echo.rs"]
+mod echo;
+#[path = "canaries/search.rs"]
+mod search;
+#[path = "canaries/secrets.rs"]
+mod secrets;
+#[path = "canaries/wrong.rs"]
+mod wrong;
+
+use echo::Known;
+use railhead_harness::certificates::Authority;
+use railhead_harness::host::{ADMIN_KEY, API_KEY};
+use railhead_harness::{Browser, Client, Host, HostOptions, Kept, Peer};
+use search::{Canary, Search};
+use secrets::{Destination, destinations};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Stands in what is no secret, to prove that the search reads it: the API's answers, the log, the store, the command line.
+const PLANTED: &str = "planted-on-purpose-5f1c";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_a_json_log_an_answer_or_a_file() {
+    run("json").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_a_text_log_an_answer_or_a_file() {
+    run("text").await;
+}
+
+#[test]
+fn the_search_finds_every_spelling_of_the_whole_and_of_a_half() {
+    let canary = Canary::new("it", "k9\"/\\+%<&=;-canary-of-the-search-itself");
+    let search = Search::new(std::slice::from_ref(&canary));
+    let (start, end) = canary.value.split_at(canary.value.len() / 2);
+    for bytes in [&canary.value[..], start, end] {
+        for (way, spelling) in search::spellings(bytes) {
+            let text = [b"before ", &spelling[..], b" after"].concat();
+            assert!(search.find(&text).is_some(), "{way}: {}", String::from_utf8_lossy(&text));
+        }
+    }
+    for before in ["", "a", "ab", "abc"] {
+        use base64::Engine as _;
+        let whole = [before.as_bytes(), &canary.value, &[b'x'; 60]].concat();
+        let text = base64::engine::general_purpose::STANDARD.encode(&whole);
+        assert!(search.find(text.as_bytes()).is_some(), "{text}");
+        let hidden =
+            base64::engine::general_purpose::STANDARD.encode([&[b'y'; 60], hex::encode(&whole).as_bytes()].concat());
+        assert!(search.find(&search::unfolded(hidden.as_bytes())).is_some(), "{hidden}");
+    }
+    assert!(search.find(b"nothing of it is here").is_none());
+}
+
+async fn run(log_format: &str) {
+    let (folder, known) = (tempfile::tempdir().expect("a folder"), Known::default());
+    let authority = Authority::new("An authority for echoes");
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, authority.pem()).expect("written");
+    let plain = echo::start(None, Arc::clone(&known)).await;
+    let tls = echo::start(Some(authority.issue("localhost", |_| {}).server(|_| {})), Arc::clone(&known)).await;
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let env = vec![
+        set("RAILHEAD_LOG", "trace"),
+        set("RAILHEAD_LOG_FORMAT", log_format),
+        set("RAILHEAD_EGRESS_CA_FILE", &roots.display().to_string()),
+    ];
+    let (data, options) = (folder.path().join("data"), HostOptions { env, ..HostOptions::default() });
+    let mut host = Host::start(&data, &options).await;
+    let client = host.client().keeping();
+    let mut canaries =
+        vec![Canary::new("the environment's key", API_KEY), Canary::new("the administrator's key", ADMIN_KEY)];
+
+    client.make_tenant("acme").await;
+    let destinations = destinations(&plain, &tls, &known);
+    for destination in &destinations {
+        canaries.extend(destination.secrets.iter().cloned());
+        use_destination(&client, destination).await;
+    }
+    canaries.extend(generated_secrets(&client, &plain).await);
+    canaries.extend(wrong::inputs(&client, &plain).await);
+    let mut texts = command_line(&host, &mut canaries);
+    plant(&client).await;
+    read_everything(&client, &destinations).await;
+    texts.extend(pages(&host, &client).await);
+    check_arrived(&plain, &tls, &destinations);
+
+    // First as a crash leaves it, with what is still in the write-ahead log; then as an orderly end does.
+    let mut lines = vec![host.lines()];
+    host.kill();
+    texts.extend(files_of(&data, &mut canaries));
+    host = Host::start(&data, &options).await;
+    lines.push(host.lines());
+    assert_eq!(host.terminate(), Some(0));
+    texts.extend(files_of(&data, &mut canaries));
+    drop(host);
+    texts.extend(lines.into_iter().map(|lines| ("the log".to_owned(), whole_log(lines))));
+    let answers = client.kept().into_iter().filter(|Kept { request, .. }| !shows_secrets(request));
+    texts.extend(answers.map(|Kept { request, answer }| (request, answer)));
+    check(&texts, &canaries);
+}
+
+/// Sends events that are taken, refused, failed and reset; tests, checks, rotates.
+async fn use_destination(client: &Client, Destination { id, body, secrets, rotates }: &Destination) {
+    let path = format!("/v1/tenants/acme/destinations/{id}");
+    client.make_destination("acme", id, body).await;
+    for end in ["200", "400", "500", "reset"] {
+        let event =
+            json!({"tenant": "acme", "type": format!("to.{id}"), "id": format!("{id}-{end}"), "data": {"n": 1}});
+        let (status, answer) = client.post("/v1/events", &event).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    for end in ["200", "400", "500"] {
+        let event = json!({"event": {"type": "a.test", "id": format!("{id}-test-{end}"), "data": {}}});
+        let (status, answer) = client.post(&format!("{path}/test"), &event).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    assert_eq!(client.post(&format!("{path}/check"), &json!({})).await.0, 200);
+    client.post(&format!("{path}/preview"), &json!({"event_type": "a.test"})).await;
+    settled(client, id, 4).await;
+    let Some(field) = rotates else { return };
+    let value = &body["credentials"][field];
+    let change = json!({"value": value, "overlap_ms": 60_000}).to_string().into_bytes();
+    let headers = [("content-type", "application/json"), ("idempotency-key", "canary-rotation")];
+    let (status, answer) = client.send_with("PUT", &format!("{path}/credentials/{field}"), &headers, change).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(!secrets.is_empty(), "{id} has no secret to look for");
+}
+
+/// Waits until so many deliveries have an attempt that is on record.
+async fn settled(client: &Client, destination: &str, count: usize) {
+    for _ in 0..600 {
+        let deliveries = client.list(&format!("/v1/tenants/acme/deliveries?destination={destination}")).await;
+        let tried = deliveries.iter().filter(|one| one["attempts"].as_u64().is_some_and(|tries| tries > 0));
+        if tried.count() >= count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{destination} has not come to rest: {:#?}", client.list("/v1/tenants/acme/deliveries").await);
+}
+
+/// What the host makes itself, shown by the routes that are there to show it.
+async fn generated_secrets(client: &Client, peer: &Peer) -> Vec<Canary> {
+    let body = json!({"connector": "webhook", "config": {"url": peer.url("/made")}, "event_types": ["to.made"]});
+    let headers = [("content-type", "application/json"), ("idempotency-key", "canary-creation")];
+    let create = client.send_with("POST", "/v1/tenants/acme/destinations", &headers, body.to_string().into_bytes());
+    let (status, made) = create.await;
+    assert_eq!(status, 201, "{made}");
+    let path = format!("/v1/tenants/acme/destinations/{}", made["id"].as_str().expect("an id"));
+    let (status, shown) = client.post(&format!("{path}/credentials/signing_secret/reveal"), &json!({})).await;
+    let secret = shown["value"].as_str().unwrap_or_default().to_owned();
+    assert!(status == 200 && secret.starts_with("whsec_"), "{shown}");
+    let (status, refused) = client.post(&format!("{path}/credentials/bearer_token/reveal"), &json!({})).await;
+    assert_ne!(status, 200, "{refused}");
+
+    let body = json!({"name": "canary", "scopes": ["tenants"]}).to_string().into_bytes();
+    let (status, key) = client.send_with("POST", "/v1/keys", &headers, body).await;
+    assert_eq!(status, 201, "{key}");
+    let key = key["secret"].as_str().expect("a secret").to_owned();
+    vec![
+        Canary::new("a secret that the host made", secret.trim_start_matches("whsec_")),
+        Canary::new("a key that the host made", key.trim_start_matches("rk_live_")),
+    ]
+}
+
+/// Routes whose purpose is to show a secret, once or on purpose.
+fn shows_secrets(request: &str) -> bool {
+    request == "POST /v1/keys" || request.ends_with("/reveal") || request.ends_with("/rotate")
+}
+
+/// `railhead key …`, with and without `--json`, right and wrong.
+fn command_line(host: &Host, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>)> {
+    let url = format!("http://{}", host.address);
+    let wrong = "rk_admin_canary-of-a-wrong-key-93ac01";
+    canaries.push(Canary::new("a wrong key on the command line", wrong));
+    let run = |key: &str, arguments: &[&str]| {
+        let mut command = Command::new(railhead_harness::host::binary());
+        command.args(arguments).env_clear().env("RAILHEAD_URL", &url).env("RAILHEAD_ADMIN_KEY", key);
+        let output = command.output().expect("the command runs");
+        (output.status.success(), output.stdout, output.stderr)
+    };
+    let mut texts = Vec::new();
+    for json in [&["--json"][..], &[]] {
+        let create = [&["key", "create", "--name", PLANTED, "--scopes", "tenants"][..], json].concat();
+        let (created, out, _) = run(ADMIN_KEY, &create);
+        assert!(created, "{}", String::from_utf8_lossy(&out));
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+        let secret = words.rfind(|word| word.starts_with("rk_live_")).expect("the secret, shown once");
+        canaries.push(Canary::new("a key made on the command line", secret.trim_start_matches("rk_live_")));
+        for key in [ADMIN_KEY, wrong] {
+            let (listed, out, err) = run(key, &[&["key", "list"][..], json].concat());
+            assert_eq!(listed, key == ADMIN_KEY);
+            texts.push((format!("railhead key list {json:?}"), [out, err].concat()));
+            let (_, out, err) = run(key, &[&["key", "revoke", "key_nonsense"][..], json].concat());
+            texts.push((format!("railhead key revoke {json:?}"), [out, err].concat()));
+        }
+    }
+    texts
+}
+
+/// What is no secret, in all places that are searched.
+async fn plant(client: &Client) {
+    let headers = [("content-type", "application/json"), ("x-request-id", PLANTED)];
+    let body = json!({"name": PLANTED}).to_string().into_bytes();
+    let (status, answer) = client.send_with("PUT", "/v1/tenants/planted", &headers, body).await;
+    assert_eq!(status, 201, "{answer}");
+}
+
+/// Every route that shows something of a tenant, and those of the host.
+async fn read_everything(client: &Client, destinations: &[Destination]) {
+    let all = ["", "/destinations", "/events", "/deliveries", "/replays"].map(|path| format!("/v1/tenants/acme{path}"));
+    let host = ["/v1/tenants", "/v1/keys", "/v1/connectors", "/v1/event-types", "/openapi.json", "/docs", "/readyz"];
+    for path in all.iter().map(String::as_str).chain(host) {
+        assert_eq!(client.get(path).await.0, 200, "{path}");
+    }
+    for Destination { id, .. } in destinations {
+        assert_eq!(client.get(&format!("/v1/tenants/acme/destinations/{id}")).await.0, 200);
+    }
+    for event in client.list("/v1/tenants/acme/events").await {
+        let path = format!("/v1/tenants/acme/events/{}", event["uid"].as_str().expect("an id"));
+        assert_eq!(client.get(&path).await.0, 200);
+        client.get(&format!("{path}/payload")).await;
+    }
+    for delivery in client.list("/v1/tenants/acme/deliveries").await {
+        let path = format!("/v1/tenants/acme/deliveries/{}", delivery["id"].as_str().expect("an id"));
+        client.get(&path).await;
+        for attempt in client.list(&format!("{path}/attempts")).await {
+            let path = format!("{path}/attempts/{}", attempt["id"].as_str().expect("an id"));
+            let (status, attempt) = client.get(&path).await;
+            assert_eq!(status, 200, "{attempt}");
+        }
+    }
+}
+
+/// The pages that show destinations and deliveries, and the metrics.
+async fn pages(host: &Host, client: &Client) -> Vec<(String, Vec<u8>)> {
+    let browser = Browser::sign_in(host.address, API_KEY).await;
+    let mut paths = vec!["/ui".to_owned(), "/ui/tenants/acme".to_owned(), "/ui/tenants/planted".to_owned()];
+    let named = |kind: &'static str, field: &'static str, rows: Vec<Value>| {
+        let path = move |row: &Value| Some(format!("/ui/tenants/acme/{kind}/{}", row[field].as_str()?));
+        rows.iter().filter_map(path).collect::<Vec<_>>()
+    };
+    for (kind, field) in [("destinations", "id"), ("events", "uid"), ("deliveries", "id")] {
+        paths.extend(named(kind, field, client.list(&format!("/v1/tenants/acme/{kind}")).await));
+    }
+    let mut texts = Vec::new();
+    for path in paths {
+        let page = browser.get(&path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.html);
+        texts.push((format!("page {path}"), page.html.into_bytes()));
+    }
+    let (status, metrics) = Client::new(host.metrics, "none").get("/metrics").await;
+    assert_eq!(status, 200);
+    texts.push(("metrics".to_owned(), metrics.to_string().into_bytes()));
+    texts
+}
+
+/// The secrets that are sent did arrive: else nothing could have come back.
+fn check_arrived(plain: &Peer, tls: &Peer, destinations: &[Destination]) {
+    let requests: Vec<_> = plain.requests().into_iter().chain(tls.requests()).collect();
+    for Destination { id, .. } in destinations.iter().filter(|one| one.id != "refused-oauth2") {
+        for end in ["200", "400", "500", "reset"] {
+            let wanted = format!("{id}-{end}");
+            let came = requests.iter().any(|one| one.headers("webhook-id").any(|id| id == wanted));
+            assert!(came, "{wanted} did not arrive");
+        }
+    }
+}
+
+/// The files of a host, all but its own master key, which must be in no other.
+fn files_of(data: &Path, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>)> {
+    let (keys, others): (Vec<_>, Vec<_>) =
+        search::files(data).into_iter().partition(|(name, _)| name.ends_with("/master.key"));
+    assert!(others.iter().any(|(name, _)| name.ends_with("/railhead.db")), "no database was found");
+    for (_, key) in keys {
+        canaries.push(Canary::new("the master key", key.trim_ascii()));
+    }
+    others
+}
+
+/// All lines, once nothing writes any more.
+fn whole_log(lines: Arc<Mutex<Vec<String>>>) -> Vec<u8> {
+    lines.lock().expect("not poisoned").join("\n").into_bytes()
+}
+
+fn check(texts: &[(String, Vec<u8>)], canaries: &[Canary]) {
+    let planted = Search::new(&[Canary::new("planted", PLANTED)]);
+    for place in ["the log", "railhead.db", "GET /v1/tenants", "page /ui", "railhead key list"] {
+        let found = texts.iter().any(|(name, text)| name.contains(place) && planted.find(text).is_some());
+        assert!(found, "what was planted in {place} is not found: the search would find nothing else there");
+    }
+    let search = Search::new(canaries);
+    let mut found = Vec::new();
+    for (name, text) in texts {
+        found.extend(search.find_all(&search::unfolded(text)).into_iter().map(|what| format!("{name}: {what}")));
+    }
+    assert!(found.is_empty(), "{} times a secret in {} texts:\n{}", found.len(), texts.len(), found.join("\n"));
+}
