@@ -2,7 +2,7 @@
 
 use crate::ALL;
 use railhead_guest_build::{MANIFEST_SECTION, find};
-use railhead_model::manifest::{Manifest, SECTION};
+use railhead_model::manifest::{CredentialUse, Manifest, SECTION};
 use std::collections::HashSet;
 use wasmparser::{Encoding, Payload, Validator, WasmFeatures};
 
@@ -48,6 +48,21 @@ fn each_credential_is_bound_to_origins_that_exist() {
         for field in &manifest.credentials {
             for origin in &field.origins {
                 assert!(origins.contains(origin.as_str()), "{}: {origin}", field.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_guard_is_a_field_and_each_that_signs_or_is_exchanged_has_some() {
+    for plugin in ALL {
+        let manifest = manifest(plugin.component);
+        for field in &manifest.credentials {
+            let used = matches!(field.usage, CredentialUse::SignRequest | CredentialUse::Exchange);
+            assert!(!used || !field.guards.is_empty(), "{}: {}", plugin.name, field.name);
+            for guard in &field.guards {
+                let rules = manifest.config_schema["properties"].pointer(guard);
+                assert!(guard.starts_with('/') && rules.is_some(), "{}: {guard}", field.name);
             }
         }
     }

@@ -106,6 +106,9 @@ codes! {
     UNKNOWN_CREDENTIAL "unknown-credential" 422 "Unknown credential field"
         "The connector has no credential field of this name."
         "`GET /v1/connectors/{name}` lists its credential fields.";
+    CREDENTIALS_TOO_LARGE "credentials-too-large" 422 "Too many bytes of credentials"
+        "All that a destination's requests carry is masked in every answer; together that is 17,408 bytes at most."
+        "Use shorter values, or fewer headers. Documents of clouds, private keys and TLS identities do not count.";
     UNKNOWN_DESTINATION "unknown-destination" 422 "Unknown destination"
         "The tenant has no destination with this id."
         "Check the id; `GET /v1/tenants/{tenant}/destinations` lists them.";

@@ -6,7 +6,7 @@ mod input;
 mod redirect;
 
 pub use bounds::{check_concurrency, check_metadata, check_name, check_rate, check_timeout, retry};
-pub use credentials::{Change, apply, delete, generate_missing, names_given, read, seal};
+pub use credentials::{Change, apply, check_total, delete, generate_missing, names_given, read, seal};
 pub use input::{Input, Wanted};
 pub use redirect::redirected;
 

@@ -14,6 +14,7 @@ mod dispatch;
 pub mod docs;
 mod idempotency;
 mod json;
+pub mod kept;
 pub mod keys;
 mod names;
 pub mod openapi;

@@ -1,6 +1,7 @@
 //! What all operations share.
 
 use crate::connectors::Connectors;
+use crate::kept::Kept;
 use crate::keys::{KeyCache, SettingsKey};
 use crate::problem::Problem;
 use railhead_delivery::{Catalog, Delivery};
@@ -96,6 +97,8 @@ pub struct Inner {
     pub in_progress: Mutex<HashSet<[u8; 32]>>,
     /// Held while a replay is counted and started.
     pub replay_starts: tokio::sync::Mutex<()>,
+    /// Overviews that were just made.
+    pub overviews: Kept,
     environments: Mutex<Option<(u64, Vec<Arc<Environment>>)>>,
 }
 
@@ -146,6 +149,7 @@ impl ApiState {
             keys: KeyCache::default(),
             in_progress: Mutex::default(),
             replay_starts: tokio::sync::Mutex::default(),
+            overviews: Kept::default(),
             environments: Mutex::default(),
         })))
     }

@@ -6,11 +6,10 @@ use crate::fleet::Loaded;
 use crate::measures;
 use crate::record::{PAYLOAD_GONE, Sealed};
 use crate::running::Shared;
-use crate::transcripts::{Transcripts, carries_others, write_out};
+use crate::transcripts::{Transcripts, carries_others};
 use bytes::Bytes;
-use railhead_model::{Attempt, AttemptKey, DestinationNo, Event, EventUid, Outcome, Reason, Transcript};
+use railhead_model::{Attempt, AttemptKey, DestinationNo, Event, EventUid, Fields, Outcome, Reason, Transcript};
 use railhead_vault::TenantKeys;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,18 +81,20 @@ pub(crate) async fn run(call: Call, mut over: Over) {
             Err(reason) => refused.push((*item, reason)),
         }
     }
-    let sink = Arc::new(Sink::new(&shared, call.id, loaded.clone(), keys, &shaped));
+    let batched = call.batch.is_some() || crate::fleet::takes_batches(&loaded.destination, &shared.catalog);
+    let sink = Arc::new(Sink::new(&shared, call.id, loaded.clone(), keys, &shaped, batched));
     over.sink = Some(Arc::clone(&sink));
     refused.into_iter().for_each(|(item, reason)| sink.refuse(item, reason));
     if !shaped.is_empty() && shared.lease.is_live(shared.clock.monotonic_ms()) {
-        let hand_over = hand_over(&shared, &call, &loaded, shaped);
+        let hand_over = hand_over(&shared, &call, &loaded, shaped, batched);
         shared.connectors.deliver(hand_over, sink).await;
     }
 }
 
-fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>) -> HandOver {
+fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>, batched: bool) -> HandOver {
     let batch_id = match call.batch {
-        Some(number) => format!("{}-{number}", loaded.destination.id),
+        // Short, and in an alphabet that every header carries: a receiver knows the batch by it.
+        Some(number) => format!("bat_{:x}_{number:016x}", call.destination.0),
         None => format!("{}-{}", shared.host.0.simple(), call.id.0),
     };
     let deadline_ms = loaded.destination.spec.timeout_ms;
@@ -101,6 +102,7 @@ fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>)
         destination: Arc::clone(&loaded.destination),
         tenant: Arc::clone(&loaded.tenant),
         batch_id,
+        batched,
         events,
         deadline_ms,
     }
@@ -109,13 +111,15 @@ fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>)
 /// The event as the connector sees it, and whether it differs from what is stored.
 fn shape(loaded: &Loaded, event: Option<Arc<Event>>) -> Result<(Arc<Event>, bool), Reason> {
     let event = event.ok_or_else(|| Reason::new(PAYLOAD_GONE, "the event's payload is not kept any more"))?;
-    let Some(fields) = &loaded.destination.spec.fields else { return Ok((event, false)) };
-    if fields.include.is_empty() && fields.exclude.is_empty() {
-        return Ok((event, false));
-    }
+    let Some(fields) = selection(loaded) else { return Ok((event, false)) };
     let data = railhead_routing::select(fields, &event.data)
         .map_err(|error| Reason::new("fields-not-selectable", error.to_string()))?;
     Ok((Arc::new(Event { data, ..Event::clone(&event) }), true))
+}
+
+/// What the destination wants of each payload; `None` if all of it.
+fn selection(loaded: &Loaded) -> Option<&Fields> {
+    loaded.destination.spec.fields.as_ref().filter(|fields| !fields.include.is_empty() || !fields.exclude.is_empty())
 }
 
 /// Takes outcomes while the call runs: each one is remembered with its transcript and told to the engine.
@@ -124,10 +128,6 @@ pub(crate) struct Sink {
     id: AttemptId,
     loaded: Loaded,
     keys: Arc<TenantKeys>,
-    /// By index.
-    uids: Vec<EventUid>,
-    /// Payloads that are not the stored ones: a transcript cannot refer to them.
-    reshaped: HashMap<EventUid, Bytes>,
     /// The events are one batch for the destination.
     batched: bool,
     transcripts: Mutex<Transcripts<Bytes>>,
@@ -136,18 +136,21 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    fn new(shared: &Arc<Shared>, id: AttemptId, loaded: Loaded, keys: Arc<TenantKeys>, handed: &[Handed]) -> Self {
+    fn new(
+        shared: &Arc<Shared>,
+        id: AttemptId,
+        loaded: Loaded,
+        keys: Arc<TenantKeys>,
+        handed: &[Handed],
+        batched: bool,
+    ) -> Self {
         let open = handed.iter().map(|one| Some(AttemptItem { key: one.delivery, n: one.attempt })).collect();
-        let reshaped = handed.iter().filter(|one| one.reshaped);
-        let batch = crate::fleet::batch_of(&loaded.destination, &shared.catalog);
         Self {
             shared: Arc::clone(shared),
             id,
             loaded,
             keys,
-            uids: handed.iter().map(|one| one.event.uid).collect(),
-            reshaped: reshaped.map(|one| (one.event.uid, one.event.data.clone())).collect(),
-            batched: handed.len() > 1 && batch.is_some_and(|(batch, _)| batch.is_batched()),
+            batched: batched && handed.len() > 1,
             transcripts: Mutex::new(Transcripts::new(shared.host, id.0)),
             open: Mutex::new(Some(open)),
         }
@@ -214,10 +217,8 @@ impl Sink {
 
 impl Settle for Sink {
     fn settle(&self, mut settled: Settled) {
-        if !self.reshaped.is_empty() {
-            let own = self.uids.get(settled.index).copied();
-            write_out(&mut settled.transcript, |uid| self.reshaped.get(&uid.or(own)?));
-        }
+        // What was sent is never copied: it goes with the payload that it is a part of, and is as secret.
+        settled.transcript.fields = selection(&self.loaded).cloned();
         // Held over `conclude`, so that nothing is told of after the call is over.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = open.as_mut().and_then(|open| open.get_mut(settled.index));

@@ -14,6 +14,8 @@ pub struct HandOver {
     pub tenant: Arc<railhead_store::directory::Tenant>,
     /// The same at every retry of a stable batch; else unique to this call.
     pub batch_id: String,
+    /// The events are one batch for the destination. A stable batch stays one, whatever its destination's bounds became.
+    pub batched: bool,
     /// In order.
     pub events: Vec<Handed>,
     /// Wall-clock bound of the whole call, in milliseconds.

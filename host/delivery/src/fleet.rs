@@ -128,6 +128,11 @@ pub(crate) fn settings(destination: &Destination, catalog: &Catalog, options: &O
     }
 }
 
+/// True if what is handed over to the destination is a batch.
+pub(crate) fn takes_batches(destination: &Destination, catalog: &Catalog) -> bool {
+    batch_of(destination, catalog).is_some_and(|(batch, _)| batch.is_batched())
+}
+
 /// A destination's batch bounds, and whether its batches are stable; `None` where its connector takes none.
 pub(crate) fn batch_of(destination: &Destination, catalog: &Catalog) -> Option<(Batch, bool)> {
     let bounds = catalog.get(&destination.spec.connector)?.batch?;

@@ -292,6 +292,7 @@ impl Shared {
             destination: Arc::new(destination.clone()),
             tenant: Arc::new(tenant.clone()),
             batch_id: format!("check-{}", self.mint()),
+            batched: crate::fleet::takes_batches(destination, &self.catalog),
             events: Vec::new(),
             deadline_ms: destination.spec.timeout_ms,
         };

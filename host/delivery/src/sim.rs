@@ -150,5 +150,6 @@ planted! {
     finds_a_stable_batch_that_changes: BatchShrinks;
     finds_a_batch_of_too_many_bytes: BytesIgnored;
     finds_a_stable_batch_that_is_made_smaller_under_its_number: SplitKeepsNumber;
+    finds_a_batch_that_ends_for_one_of_its_members: OneRefusedForAll;
     finds_a_transcript_of_another_request: TranscriptMisplaced;
 }

@@ -1,5 +1,6 @@
 //! The record of one attempt, and of what went over the wire.
 
+use crate::destination::Fields;
 use crate::outcome::{OutcomeClass, Reason};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct Attempt {
 pub struct Transcript {
     /// The exchanges that carried the event, or showed it.
     pub exchanges: Vec<Exchange>,
+    /// What of each referred payload was sent; all of it where this is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
 }
 
 impl Transcript {
@@ -97,9 +101,9 @@ pub enum BodyPart {
     Text(String),
     /// Other bytes, in base64.
     Base64(String),
-    /// The bytes of this delivery's own event, as published (or as transformed).
+    /// The bytes of this delivery's own event, as published, or what [`Transcript::fields`] selects of them.
     EventData,
-    /// The bytes of another event of the same request: its uid.
+    /// The same of another event of the same request: its uid.
     OtherEvent(crate::ids::EventUid),
     /// So many bytes that were not kept.
     Omitted(u64),

@@ -82,6 +82,10 @@ pub struct CredentialField {
     /// Both sides must hold it: an editor may reveal it, audited.
     #[serde(default)]
     pub shared: bool,
+    /// JSON Pointers into the configuration: what decides how the value is used, such as what it signs. While one is
+    /// stored, who may not write credentials may not change these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<String>,
 }
 
 /// What a credential field holds.

@@ -11,8 +11,8 @@ use http::{HeaderValue, Request, Response};
 use serde::de::DeserializeOwned;
 use tower_service::Service as _;
 
-/// Bytes of an answer that are read: a page of attempts with captured bodies is the largest.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// Bytes of an answer that are read: a payload, or a page of destinations with large configurations.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// The API as one person sees it.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 //! Why a page cannot be shown, and what to do next.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
 /// See the module. It travels as an extension of an empty response; [`crate::frame`] makes the page of it.
@@ -48,6 +49,24 @@ impl Failure {
         Self::new(405, "method-not-allowed", "This page does not take this method.")
     }
 
+    /// The form is too large, or was cut off.
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::new(413, "too-large", "The form is larger than forms of these pages are, or did not arrive whole.")
+    }
+
+    /// What the address says cannot be read, such as bytes that are no text.
+    #[must_use]
+    pub fn unreadable(status: u16) -> Self {
+        Self::new(status, "invalid-address", "The address cannot be read.")
+    }
+
+    /// Too many pages are asked for at once.
+    #[must_use]
+    pub fn busy() -> Self {
+        Self::new(503, "busy", "Too many pages are asked for at once.")
+    }
+
     /// The key is not good any more.
     #[must_use]
     pub fn unauthenticated() -> Self {
@@ -69,6 +88,7 @@ impl Failure {
             404 => "Nothing here",
             405 => "Not like this",
             410 => "Gone",
+            413 => "Too large",
             503 => "Not available at this moment",
             _ => "Something went wrong",
         }
@@ -88,7 +108,8 @@ impl Failure {
                  than the retention is gone."
             }
             405 => "Open the page from the navigation.",
-            503 => "The host cannot reach its database, or is about to stop. Reload in a moment.",
+            413 => "Go back and send less.",
+            503 => "The host has too much to do, cannot reach its database, or is about to stop. Reload in a moment.",
             _ => {
                 "Reload the page. If it stays, give the request id below to whoever runs this host: its log says more."
             }
@@ -100,6 +121,9 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
+        if self.status == 503 {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
         response.extensions_mut().insert(self);
         response
     }

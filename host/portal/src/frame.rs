@@ -12,7 +12,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -117,7 +118,14 @@ pub async fn signed_in(State(portal): State<Portal>, mut request: Request, next:
     let visitor = Visitor { api, session, here, now: When(portal.clock.now()) };
     let headers = request.headers().clone();
     request.extensions_mut().insert(visitor.clone());
-    let response = next.run(request).await;
+    // Only reading is counted: a form that never arrives must not keep others out.
+    let response = match (request.method() == Method::GET).then(|| portal.gate.pass()) {
+        None => next.run(request).await,
+        Some(pass) => match pass.await {
+            Ok(_pass) => next.run(request).await,
+            Err(failure) => failure.into_response(),
+        },
+    };
     if response.extensions().get::<Failure>().is_some_and(|failure| failure.status == 401) {
         return signed_out(&portal, &headers, &visitor.here);
     }
@@ -152,7 +160,9 @@ struct FailurePage {
 }
 
 fn failure_page(mut response: Response, layout: Layout) -> Response {
-    let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
+    let Some(failure) = response.extensions_mut().remove::<Failure>().or_else(|| unreadable(&response)) else {
+        return response;
+    };
     let shown = FailurePage {
         layout,
         title: failure.title(),
@@ -164,7 +174,16 @@ fn failure_page(mut response: Response, layout: Layout) -> Response {
     // Without its template a failure is still a status.
     let Ok(mut page) = page(&shown) else { return response };
     *page.status_mut() = response.status();
+    if let Some(after) = response.headers().get(RETRY_AFTER) {
+        page.headers_mut().insert(RETRY_AFTER, after.clone());
+    }
     page
+}
+
+/// A path that the router itself refused, in words of its own.
+fn unreadable(response: &Response) -> Option<Failure> {
+    let is_page = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    (response.status().is_client_error() && !is_page).then(|| Failure::unreadable(response.status().as_u16()))
 }
 
 fn harden(headers: &mut HeaderMap) {

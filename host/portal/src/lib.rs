@@ -8,6 +8,7 @@ mod assets;
 mod failure;
 mod foreign;
 mod frame;
+mod gate;
 mod help;
 mod json;
 mod origin;
@@ -21,22 +22,32 @@ mod when;
 
 use axum::Router;
 use axum::routing::{get, post};
+use gate::Gate;
 use railhead_model::Clock;
-use railhead_vault::Sealer;
+use railhead_vault::{Random, Sealer};
+use session::Ended;
 use std::fmt;
 use std::sync::Arc;
 
 /// What the pages need.
 #[derive(Clone)]
 pub struct Portal {
-    /// All routes of the API.
-    pub api: Router,
-    /// Seals sessions into cookies.
-    pub sealer: Sealer,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Whether cookies are for HTTPS alone, whatever a request says of itself: true beyond loopback.
-    pub https_only: bool,
+    api: Router,
+    sealer: Sealer,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    https_only: bool,
+    ended: Ended,
+    gate: Gate,
+}
+
+impl Portal {
+    /// `api`: all routes of the API. `sealer`: seals sessions into cookies. `random`: names sessions. `https_only`: whether
+    /// cookies are for HTTPS alone, whatever a request says of itself: true beyond loopback.
+    #[must_use]
+    pub fn new(api: Router, sealer: Sealer, clock: Arc<dyn Clock>, random: Arc<dyn Random>, https_only: bool) -> Self {
+        Self { api, sealer, clock, random, https_only, ended: Ended::default(), gate: Gate::default() }
+    }
 }
 
 /// What the sealer's key is derived for.

@@ -7,7 +7,9 @@ use http::header::{COOKIE, HOST};
 use http::{HeaderMap, HeaderValue};
 use railhead_model::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zeroize::Zeroizing;
 
 /// How long a person stays signed in, in milliseconds. It stands inside of the sealed value.
@@ -20,6 +22,8 @@ pub const MAX_KEY: usize = 256;
 /// A person's session.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Session {
+    /// Which session: signing out ends it wherever its cookie is.
+    id: [u8; 16],
     /// The API key.
     #[serde(serialize_with = "write_key", deserialize_with = "read_key")]
     pub key: Zeroizing<String>,
@@ -52,7 +56,9 @@ impl Session {
     /// A session that begins now.
     #[must_use]
     pub fn begin(portal: &Portal, key: Zeroizing<String>) -> Self {
-        Self { key, environment: None, admin: false, until: portal.clock.now().plus_ms(LIFE_MS) }
+        let mut id = [0; 16];
+        portal.random.fill(&mut id);
+        Self { id, key, environment: None, admin: false, until: portal.clock.now().plus_ms(LIFE_MS) }
     }
 
     /// The session of a request's cookie; `None` if there is none that is good.
@@ -64,7 +70,13 @@ impl Session {
         let sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
         let plain = portal.sealer.open(&sealed).ok()?;
         let session: Self = serde_json::from_slice(&plain).ok()?;
-        (session.until > portal.clock.now()).then_some(session)
+        let good = session.until > portal.clock.now() && !portal.ended.contains(&session.id);
+        good.then_some(session)
+    }
+
+    /// Ends it: its cookie is not good any more, whoever kept it.
+    pub fn end(&self, portal: &Portal) {
+        portal.ended.add(self.id, self.until, portal.clock.now());
     }
 
     /// `set-cookie` for this session.
@@ -73,6 +85,37 @@ impl Session {
         let plain = Zeroizing::new(serde_json::to_vec(self).ok()?);
         let left = self.until.since(portal.clock.now()).max(0) / 1_000;
         cookie(portal, headers, &URL_SAFE_NO_PAD.encode(portal.sealer.seal(&plain)), left)
+    }
+}
+
+/// Sessions that were signed out, until they would have ended by themselves. In this process's memory: a restart forgets
+/// them, and other hosts on the same database do not know them.
+#[derive(Clone, Debug, Default)]
+pub struct Ended(Arc<Mutex<HashMap<[u8; 16], Timestamp>>>);
+
+/// Sessions that are remembered; beyond them those that end first are forgotten.
+const MAX_ENDED: usize = 10_000;
+
+impl Ended {
+    fn contains(&self, id: &[u8; 16]) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    fn add(&self, id: [u8; 16], until: Timestamp, now: Timestamp) {
+        let mut ended = self.lock();
+        if ended.len() >= MAX_ENDED {
+            ended.retain(|_, until| *until > now);
+        }
+        if ended.len() >= MAX_ENDED
+            && let Some(first) = ended.iter().min_by_key(|(_, until)| **until).map(|(id, _)| *id)
+        {
+            ended.remove(&first);
+        }
+        ended.insert(id, until);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 16], Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,4 +148,23 @@ pub fn needs_https(portal: &Portal, headers: &HeaderMap) -> bool {
         .iter()
         .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')));
     portal.https_only && !forwarded_https(headers) && !is_local
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ended_sessions_are_remembered_until_they_would_end_and_are_bounded() {
+        let ended = Ended::default();
+        let id = |n: usize| (n as u128).to_be_bytes();
+        for n in 0..MAX_ENDED {
+            ended.add(id(n), Timestamp(1_000 + n as i64), Timestamp(0));
+        }
+        ended.add(id(MAX_ENDED), Timestamp(9_000_000), Timestamp(0));
+        assert!(!ended.contains(&id(0)) && ended.contains(&id(1)) && ended.contains(&id(MAX_ENDED)));
+        ended.add(id(0), Timestamp(9_000_000), Timestamp(1_005));
+        assert!(!ended.contains(&id(5)) && ended.contains(&id(6)) && ended.contains(&id(0)));
+        assert!(ended.lock().len() < MAX_ENDED);
+    }
 }

@@ -6,7 +6,7 @@ mod event;
 
 pub use attempt::{Attempt, Body};
 pub use destination::Destination;
-pub use event::{Delivery, Event, EventSummary, Place};
+pub use event::{Delivery, Event, EventSummary, LastAttempt, Place};
 
 use crate::foreign::Foreign;
 use crate::when::{Count, When};

@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod aside;
 mod capture;
 mod clients;
 mod errors;
@@ -102,6 +103,7 @@ struct Inner {
     policy: Arc<EgressPolicy>,
     names: Arc<dyn Names>,
     clients: clients::Clients,
+    aside: aside::Aside,
 }
 
 impl Egress {
@@ -125,7 +127,7 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let policy = Arc::new(policy);
         let clients = clients::Clients::new(policy.clone(), names.clone(), tls::config(extra_roots)?)?;
-        Ok(Self { inner: Arc::new(Inner { policy, names, clients }) })
+        Ok(Self { inner: Arc::new(Inner { policy, names, clients, aside: aside::Aside::default() }) })
     }
 
     /// Sends a request of a destination. Never takes longer than `ctx.left`; connections are the destination's own.
@@ -140,6 +142,11 @@ impl Egress {
     pub fn preview(&self, outgoing: &Outgoing, ctx: &SendContext) -> Result<Exchange, Failure> {
         let request = fill::ready(outgoing, ctx)?.captured;
         Ok(Exchange { request, ..Exchange::default() })
+    }
+
+    /// Where connections of peers live that let requests wait, apart from all others. Set once.
+    pub fn set_aside(&self, threads: tokio::runtime::Handle) {
+        self.inner.aside.set(threads);
     }
 
     /// Drops a destination's idle connections; requests under way finish.

@@ -11,6 +11,7 @@ pub use compile::Compiler;
 
 use crate::adapter::Guest;
 use crate::bindings::ConnectorPre;
+use crate::secret::AllTold;
 use cache::Cache;
 use railhead_model::Manifest;
 use sha2::{Digest, Sha256};
@@ -26,6 +27,8 @@ pub struct Connector {
     /// Of the component.
     pub sha256: [u8; 32],
     pub(crate) ready: ConnectorPre<Guest>,
+    /// What token endpoints gave to its destinations.
+    pub(crate) told: AllTold,
 }
 
 impl fmt::Debug for Connector {
@@ -113,7 +116,7 @@ impl Loader {
         let sha256: [u8; 32] = Sha256::digest(component).into();
         let compiled = self.compiled(component, &sha256).await?;
         let ready = self.link(&compiled).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-        Ok(Connector { manifest, sha256, ready })
+        Ok(Connector { manifest, sha256, ready, told: AllTold::default() })
     }
 
     async fn compiled(&self, component: &[u8], sha256: &[u8; 32]) -> Result<Component, LoadError> {

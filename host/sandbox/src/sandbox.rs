@@ -112,6 +112,7 @@ impl Sandbox {
         let runtimes =
             Runtimes { quick: guest_runtime(config.threads, false)?, slow: guest_runtime(config.threads, true)? };
         let slow = runtimes.slow.handle().clone();
+        egress.set_aside(slow.clone());
         let around = Surroundings { egress: egress.clone(), clock: clock.clone(), cpu, slow };
         let sessions = Arc::new(Sessions::new(around, places));
         runtimes.quick.spawn(sweep(Arc::downgrade(&sessions)));
@@ -293,7 +294,7 @@ impl<T> Drop for AbortWithCaller<T> {
     }
 }
 
-/// Threads of guests: two sets, of which the system prefers the first.
+/// Threads of guests, and of the connections that they open: two sets, of which the system prefers the first.
 struct Runtimes {
     quick: Runtime,
     slow: Runtime,

@@ -1,15 +1,19 @@
 //! Secrets of one session: parsed, held apart from guests, never printed.
 
 mod encoding;
+mod finder;
 mod identity;
 mod masker;
 mod parse;
+mod spelling;
+mod told;
 
 pub use encoding::{Encoding, encode};
 pub use identity::Identity;
 pub(crate) use masker::always_masked;
 pub use masker::{MASK, Masker};
 pub use parse::{MAX_SECRET, SecretError};
+pub(crate) use told::{AllTold, Told};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use railhead_model::Timestamp;

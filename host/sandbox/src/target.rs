@@ -2,7 +2,7 @@
 
 use crate::egress::AllowedOrigin;
 use crate::load::Connector;
-use crate::secret::{Masker, Secret};
+use crate::secret::{Masker, Secret, Told};
 use crate::tokens::Tokens;
 use railhead_model::Reason;
 use railhead_model::manifest::{CredentialKind, CredentialUse, Manifest, Place};
@@ -90,7 +90,8 @@ pub(crate) struct Scope {
     pub(crate) identities: Arc<[Arc<Secret>]>,
     /// What token endpoints gave to this edition.
     pub(crate) tokens: Arc<Tokens>,
-    /// Of `secrets`, without tokens.
+    /// What token endpoints gave to the destination, to any edition.
+    pub(crate) told: Arc<Told>,
     masker: Arc<Masker>,
 }
 
@@ -103,6 +104,7 @@ impl Scope {
         let manifest = &target.connector.manifest;
         let secrets = secrets(manifest, &target.credentials)?;
         let origins = origins(manifest, &target.config, &secrets)?;
+        let told = target.connector.told.of(target.destination);
         Ok(Self {
             destination: target.destination,
             tenant: target.tenant,
@@ -112,14 +114,15 @@ impl Scope {
             origins: origins.into(),
             identities: secrets.values().filter_map(|versions| identity(versions.first()?)).collect(),
             tokens: Arc::default(),
-            masker: Masker::new(secrets.values().flatten().cloned()),
+            masker: Masker::with_told(secrets.values().flatten().cloned(), told.clone()),
+            told,
             secrets,
         })
     }
 
-    /// Of all that must not come back to a guest or into a record by now.
+    /// Of all that must not come back to a guest or into a record, tokens that are still to come among it.
     pub(crate) fn masker(&self) -> Arc<Masker> {
-        self.tokens.masker(&self.masker)
+        self.masker.clone()
     }
 }
 

@@ -6,9 +6,9 @@ mod answer;
 pub(crate) use answer::{Take, taken};
 
 use crate::egress::{Failure, FailureKind};
-use crate::secret::{Masker, Secret};
+use crate::secret::Secret;
 use railhead_model::Clock;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -32,8 +32,6 @@ const REFUSED_MS: u64 = 5_000;
 const FAILED_MS: u64 = 2_000;
 /// Names of one destination.
 const MAX_NAMES: usize = 16;
-/// Tokens that are masked: those in use, and the last ones before them, which a peer may still tell.
-const MAX_MASKED: usize = 8;
 
 /// See the module. Tokens are zeroed when nobody uses them any more.
 #[derive(Default)]
@@ -44,9 +42,6 @@ pub(crate) struct Tokens {
 #[derive(Default)]
 struct State {
     names: HashMap<String, Name>,
-    /// The newest last.
-    masked: VecDeque<Arc<Secret>>,
-    masker: Option<Arc<Masker>>,
     flights: u64,
 }
 
@@ -107,7 +102,7 @@ impl Tokens {
         made.unwrap_or_else(|| Err(ended()))
     }
 
-    /// Drops what is kept and ends what is under way. What was given out is still masked.
+    /// Drops what is kept and ends what is under way. What was given out is still masked: see [`crate::secret::Told`].
     pub(crate) fn clear(&self) {
         for (_, name) in self.lock().names.drain() {
             if let Some(flight) = name.flight {
@@ -122,21 +117,9 @@ impl Tokens {
         self.lock().names.values().any(live)
     }
 
-    /// A masker that knows `base` and the tokens.
-    pub(crate) fn masker(&self, base: &Arc<Masker>) -> Arc<Masker> {
-        let mut state = self.lock();
-        if state.masked.is_empty() {
-            return base.clone();
-        }
-        if state.masker.is_none() {
-            state.masker = Some(base.and(state.masked.iter().cloned()));
-        }
-        state.masker.clone().unwrap_or_else(|| base.clone())
-    }
-
-    /// Gives the memory of a masker back that nobody needs for now.
+    /// Gives memory back while nobody asks: failures stand for seconds only.
     pub(crate) fn rest(&self) {
-        self.lock().masker = None;
+        self.lock().names.values_mut().for_each(|name| name.failed = None);
     }
 
     fn join(
@@ -181,7 +164,6 @@ impl Tokens {
     /// Keeps what an exchange brought.
     fn land(&self, name: &str, number: u64, result: Result<Fresh, Failure>, now_ms: u64) -> Made {
         let mut state = self.lock();
-        let state = &mut *state;
         let Some(entry) = state.names.get_mut(name) else { return Err(ended()) };
         if entry.flight.take_if(|flight| flight.number == number).is_none() {
             return Err(ended());
@@ -191,11 +173,6 @@ impl Tokens {
                 let token = fresh.token.clone();
                 entry.kept = Some(Kept::new(fresh, now_ms));
                 entry.failed = None;
-                if state.masked.len() >= MAX_MASKED {
-                    state.masked.pop_front();
-                }
-                state.masked.push_back(token.clone());
-                state.masker = None;
                 Ok(token)
             }
             Err(failure) => entry.fail(failure, now_ms),

@@ -195,7 +195,7 @@ fn check_credential(
 fn routes(config: &Config, api: ApiState, sealer: Sealer, clock: &Arc<dyn Clock>) -> axum::Router {
     let api = railhead_api::router(api);
     let https_only = !config.listen.ip().is_loopback();
-    let portal = Portal { api: api.clone(), sealer, clock: Arc::clone(clock), https_only };
+    let portal = Portal::new(api.clone(), sealer, Arc::clone(clock), Arc::new(SystemRandom), https_only);
     api.merge(railhead_portal::router(portal))
 }
 

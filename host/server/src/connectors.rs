@@ -116,17 +116,15 @@ fn sealed(error: &railhead_vault::VaultError) -> Reason {
     Reason::new("credential-not-opened", format!("A credential of this destination cannot be opened: {error}."))
 }
 
-fn call(hand_over: &HandOver, target: &Target) -> Call {
+fn call(hand_over: &HandOver) -> Call {
     let events = hand_over.events.iter().map(|handed| CallEvent {
         event: Arc::clone(&handed.event),
         attempt: handed.attempt,
         traceparent: handed.event.head.traceparent.clone(),
     });
-    let usual = target.connector.manifest.batch.map(|bounds| bounds.default);
-    let batch = hand_over.destination.spec.batch.or(usual);
     Call {
         batch_id: hand_over.batch_id.clone(),
-        batched: batch.is_some_and(|batch| batch.is_batched()),
+        batched: hand_over.batched,
         deadline_ms: hand_over.deadline_ms,
         events: events.collect(),
     }
@@ -138,7 +136,7 @@ impl Connectors for SandboxedConnectors {
         match self.target(&hand_over.tenant, &hand_over.destination) {
             Ok(target) => {
                 let sink = move |event: SettledEvent| settle.settle(translate(event));
-                let call = call(&hand_over, &target);
+                let call = call(&hand_over);
                 self.sandbox.deliver(target, call, Arc::new(sink)).await;
             }
             Err(reason) => {
@@ -151,16 +149,19 @@ impl Connectors for SandboxedConnectors {
 
     async fn check(&self, hand_over: HandOver) -> Result<Vec<CheckStep>, Reason> {
         let target = self.target(&hand_over.tenant, &hand_over.destination)?;
-        let call = call(&hand_over, &target);
+        let call = call(&hand_over);
         let steps = self.sandbox.check(target, call).await?;
         Ok(steps.into_iter().map(|result| CheckStep { result }).collect())
     }
 
     async fn preview(&self, hand_over: HandOver) -> Result<Vec<Transcript>, Reason> {
         let target = self.target(&hand_over.tenant, &hand_over.destination)?;
-        let call = call(&hand_over, &target);
+        let call = call(&hand_over);
         let exchanges = self.sandbox.preview(target, call).await?;
-        Ok(exchanges.into_iter().map(|(_, exchange)| Transcript { exchanges: vec![exchange] }).collect())
+        Ok(exchanges
+            .into_iter()
+            .map(|(_, exchange)| Transcript { exchanges: vec![exchange], ..Transcript::default() })
+            .collect())
     }
 
     fn retire(&self, destination: DestinationNo) {

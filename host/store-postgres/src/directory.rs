@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use railhead_model::{DestinationId, DestinationNo, EnvironmentNo, ShardNo, TenantId, TenantNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
+use railhead_store::directory::{
+    Answer, Destination, Directory, Environment, EventType, Expect, Key, Standing, Tenant,
+};
 use serde_json::Value;
 
 #[async_trait]
@@ -83,6 +85,24 @@ impl Directory for PostgresStore {
 
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
         destination::of_tenant(self, tenant).await
+    }
+
+    async fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError> {
+        destination::page(self, tenant, before, limit).await
+    }
+
+    async fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError> {
+        destination::standings(self, tenant, before, limit).await
     }
 
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {

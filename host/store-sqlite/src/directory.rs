@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use railhead_model::{DestinationId, DestinationNo, EnvironmentNo, ShardNo, TenantId, TenantNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
+use railhead_store::directory::{
+    Answer, Destination, Directory, Environment, EventType, Expect, Key, Standing, Tenant,
+};
 use serde_json::Value;
 
 #[async_trait]
@@ -93,6 +95,27 @@ impl Directory for SqliteStore {
 
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
         self.inner.readers.run(move |connection| Box::pin(destinations::of_tenant(connection, tenant))).await
+    }
+
+    async fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError> {
+        self.inner.readers.run(move |connection| Box::pin(destinations::page(connection, tenant, before, limit))).await
+    }
+
+    async fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError> {
+        self.inner
+            .readers
+            .run(move |connection| Box::pin(destinations::standings(connection, tenant, before, limit)))
+            .await
     }
 
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {

@@ -119,6 +119,17 @@ pub struct Destination {
     pub updated_at: Timestamp,
 }
 
+/// How a destination stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// In the store.
+    pub no: DestinationNo,
+    /// Whether it takes part.
+    pub state: DestinationState,
+    /// Its breaker.
+    pub health: Health,
+}
+
 /// A type of event, for the catalogue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventType {
@@ -203,6 +214,20 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A destination by id.
     async fn destination(&self, tenant: TenantNo, id: &DestinationId) -> Result<Option<Destination>, StoreError>;
+    /// A page of a tenant's destinations before this number, newest first.
+    async fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError>;
+    /// How a tenant's destinations before this number stand, newest first, without what they are configured to.
+    async fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError>;
     /// A tenant's destinations, by number; the whole of it.
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError>;
     /// Destinations by number, for their owner.

@@ -105,6 +105,7 @@ pub async fn run_all<S: Store>(make: impl AsyncFn() -> S) {
         directory::a_deleted_destination_cancels,
         directory::a_deleted_tenant_leaves_nothing_waiting,
         directory::destinations_are_found_by_shard,
+        directory::destinations_are_listed_newest_first,
         directory::event_types_have_revisions,
         directory::answers_are_kept_a_day,
         history::events_are_listed_newest_first,

@@ -82,6 +82,8 @@ pub fn answer(answer: Answer<'_>, wanted: Option<Class>, now_ms: u64) -> Verdict
 
 /// The host switches a destination off whose delivery ends with this code.
 const GONE: &str = "destination-gone";
+/// And with this one: it asked for it.
+const DISABLE: &str = "disable-destination";
 
 /// What a status means where nobody said otherwise.
 fn usual(status: u16) -> Class {
@@ -102,7 +104,7 @@ fn asked_to_stop(status: u16, header: Option<&str>) -> Option<Verdict> {
         "abort-message" => {
             ("abort-message", format!("The endpoint answered {status} and asked not to be sent this again."))
         }
-        "disable" => (GONE, format!("The endpoint answered {status} and asked to be sent nothing any more.")),
+        "disable" => (DISABLE, format!("The endpoint answered {status} and asked to be sent nothing any more.")),
         _ => return None,
     };
     Some(Verdict { meaning: Meaning::Permanent, code: code.to_owned(), message })
@@ -264,7 +266,7 @@ mod tests {
         let aborted = classed(500, &[("Webhook-Delivery", "abort-message")], None);
         assert_eq!((aborted.meaning, aborted.code.as_str()), (Meaning::Permanent, "abort-message"));
         let disabled = classed(500, &[("webhook-delivery", "disable")], Some(Class::Transient));
-        assert_eq!((disabled.meaning, disabled.code.as_str()), (Meaning::Permanent, "destination-gone"));
+        assert_eq!((disabled.meaning, disabled.code.as_str()), (Meaning::Permanent, "disable-destination"));
         assert_eq!(classed(200, &[("webhook-delivery", "disable")], None).meaning, Meaning::Delivered);
         assert_eq!(classed(500, &[("webhook-delivery", "hello")], None).meaning, Meaning::Transient(None));
     }

@@ -122,7 +122,6 @@ async fn use_destination(client: &Client, Destination { id, body, secrets, rotat
         assert_eq!(status, 200, "{answer}");
     }
     assert_eq!(client.post(&format!("{path}/check"), &json!({})).await.0, 200);
-    client.post(&format!("{path}/preview"), &json!({"event_type": "a.test"})).await;
     settled(client, id, 4).await;
     let Some(field) = rotates else { return };
     let value = &body["credentials"][field];
@@ -148,11 +147,14 @@ async fn settled(client: &Client, destination: &str, count: usize) {
 
 /// What the host makes itself, shown by the routes that are there to show it.
 async fn generated_secrets(client: &Client, peer: &Peer) -> Vec<Canary> {
-    let body = json!({"connector": "webhook", "config": {"url": peer.url("/made")}, "event_types": ["to.made"]});
+    let given = "canary-of-a-creation-5be1c07d";
+    let body = json!({"connector": "webhook", "config": {"url": peer.url("/made")}, "event_types": ["to.made"],
+                      "credentials": {"bearer_token": given}});
     let headers = [("content-type", "application/json"), ("idempotency-key", "canary-creation")];
-    let create = client.send_with("POST", "/v1/tenants/acme/destinations", &headers, body.to_string().into_bytes());
-    let (status, made) = create.await;
+    let create = || client.send_with("POST", "/v1/tenants/acme/destinations", &headers, body.to_string().into_bytes());
+    let (status, made) = create().await;
     assert_eq!(status, 201, "{made}");
+    assert_eq!(create().await, (status, made.clone()), "the stored answer, which is searched as all are");
     let path = format!("/v1/tenants/acme/destinations/{}", made["id"].as_str().expect("an id"));
     let (status, shown) = client.post(&format!("{path}/credentials/signing_secret/reveal"), &json!({})).await;
     let secret = shown["value"].as_str().unwrap_or_default().to_owned();
@@ -165,6 +167,7 @@ async fn generated_secrets(client: &Client, peer: &Peer) -> Vec<Canary> {
     assert_eq!(status, 201, "{key}");
     let key = key["secret"].as_str().expect("a secret").to_owned();
     vec![
+        Canary::new("a token that came with an idempotency key", given),
         Canary::new("a secret that the host made", secret.trim_start_matches("whsec_")),
         Canary::new("a key that the host made", key.trim_start_matches("rk_live_")),
     ]

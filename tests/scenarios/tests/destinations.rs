@@ -173,11 +173,13 @@ async fn selected_fields_are_what_is_sent_and_what_is_on_record() {
 async fn credentials_and_headers_that_cannot_work_are_refused_at_entry() {
     let (_folder, host, sink) = host().await;
     let client = host.client();
+    let no_body = json!({"scheme": "custom", "header": "x-signature", "content": "v0:{timestamp}"});
     for (pointer, body) in [
         ("/credentials/ed25519_key", json!({"credentials": {"ed25519_key": "x"}})),
         ("/credentials/signing_secret", json!({"credentials": {"signing_secret": "short"}})),
         ("/config/headers", json!({"config": {"headers": {"Host": "elsewhere"}}})),
         ("/config/headers", json!({"config": {"headers": {"proxy-authorization": "x"}}})),
+        ("/config/signatures", json!({"config": {"signatures": [no_body]}})),
     ] {
         let body = webhook(&sink.url("/x"), "x", body);
         let (status, answer) = client.put("/v1/tenants/acme/destinations/x", &body).await;

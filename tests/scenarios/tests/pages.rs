@@ -147,7 +147,6 @@ async fn pages_stand_in_a_real_browser_with_and_without_javascript_and_by_keyboa
     let looked = tokio::task::spawn_blocking(move || check(&ask)).await.expect("runs");
     assert!(looked["pages"].as_u64() >= Some(20), "{looked}");
     assert!(looked["rules_passed"].as_u64() >= Some(1_000) && looked["stops"].as_u64() >= Some(500), "{looked}");
-    println!("{looked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,10 @@ async fn an_endpoint_that_is_gone_is_switched_off_with_the_reason() {
     let (_folder, host, sink) = host().await;
     let client = host.client();
     let disable = vec![("webhook-delivery".to_owned(), "disable".to_owned())];
-    for (path, script) in [("/gone", Script::Status(410)), ("/no", Script::Answer(503, disable, "".into()))] {
+    for (path, script, reason) in [
+        ("/gone", Script::Status(410), "destination-gone"),
+        ("/no", Script::Answer(503, disable, "".into()), "disable-destination"),
+    ] {
         sink.script(path, script);
         client.make_destination("acme", "hook", &webhook(&sink.url(path), json!({}))).await;
         let (status, body) = client.post(&format!("{HOOK}/enable"), &json!({})).await;
@@ -65,7 +68,7 @@ async fn an_endpoint_that_is_gone_is_switched_off_with_the_reason() {
         let first = format!("first-{}", &path[1..]);
         publish(&client, &first).await;
         let hook = until(&client, HOOK, |hook| hook["state"] == "disabled").await;
-        assert_eq!(hook["state_reason"], "destination-gone", "{hook}");
+        assert_eq!(hook["state_reason"], reason, "{hook}");
         assert_eq!(end_of(&client, &first).await["state"], "dead");
         let later = format!("later-{}", &path[1..]);
         publish(&client, &later).await;
@@ -196,7 +199,8 @@ async fn access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again() 
         assert!(!shown.contains(secret) && !shown.contains(token), "{shown}");
     }
 
-    // Who may not write credentials may not have the token sent elsewhere either.
+    // Who may not write credentials may not have the token sent elsewhere either, nor decide what is signed.
+    let forging = json!([{"scheme": "custom", "header": "x-oracle", "content": "msg_forged.1893456000.{body}"}]);
     let (status, key) = client
         .post("/v1/keys", &json!({"name": "editor", "scopes": ["destinations:read", "destinations:write"]}))
         .await;
@@ -205,6 +209,10 @@ async fn access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again() 
     for patch in [
         json!({"config": {"url": "http://127.0.0.2:9/"}}),
         json!({"config": {"oauth2": {"token_url": "http://127.0.0.2:9/"}}}),
+        json!({"config": {"oauth2": {"token_url": sink.url("/echo")}}}),
+        json!({"config": {"oauth2": {"client_auth": "body"}}}),
+        json!({"config": {"signatures": forging}}),
+        json!({"config": {"header_prefix": "svix-"}}),
     ] {
         let (status, body) = editor.patch(HOOK, &patch).await;
         assert_eq!(status, 403, "{patch}: {body}");

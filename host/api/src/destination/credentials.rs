@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::codes;
 use crate::connectors::{Connector, compile_schema};
 use crate::json::token;
-use crate::problem::FieldError;
+use crate::problem::{FieldError, Problem};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,6 +36,11 @@ impl std::fmt::Debug for Change {
 const GENERATE: &str = "generate";
 /// Bytes of one value: no more is handed to a connector.
 const MAX_VALUE: usize = 16 * 1024;
+/// Bytes of a destination's values that requests carry, the newest of each field: every answer is searched for them. One of
+/// the longest, and short ones beside it.
+const MAX_TOTAL: usize = MAX_VALUE + 1024;
+/// What sealing adds to a value, in bytes.
+const SEALED_ADDS: usize = 28;
 /// Fields that a body may name; manifests have fewer.
 const MAX_FIELDS: usize = 64;
 /// Values of one field that are in force at once: the new one, and the one before while a rotation overlaps.
@@ -250,6 +255,31 @@ fn mask(kind: CredentialKind, text: &str) -> String {
     }
 }
 
+/// Refuses more in all than can be looked for in every answer.
+///
+/// # Errors
+/// 422 `credentials-too-large`.
+pub fn check_total(call: &Call, pointer: &str, connector: &str, credentials: &[Credential]) -> Result<(), Problem> {
+    let Some(connector) = call.state.connectors.get(connector) else { return Ok(()) };
+    let total = total(&connector.manifest.credentials, credentials);
+    if total <= MAX_TOTAL {
+        return Ok(());
+    }
+    let detail = format!("The credentials would have {total} bytes together; at most {MAX_TOTAL} are allowed.");
+    Err(Problem::field(pointer, &codes::CREDENTIALS_TOO_LARGE, detail))
+}
+
+/// Bytes of all that requests carry: keys that only sign or log in elsewhere are no part of it, nor are older versions.
+fn total(fields: &[CredentialField], credentials: &[Credential]) -> usize {
+    use CredentialKind::{Bytes, Headers, Text, Url};
+    let counted = fields.iter().filter(|field| matches!(field.kind, Bytes | Headers | Text | Url));
+    let newest = counted.filter_map(|field| {
+        let own = credentials.iter().filter(|credential| credential.field == field.name);
+        own.max_by_key(|credential| credential.version)
+    });
+    newest.map(|credential| credential.sealed.len().saturating_sub(SEALED_ADDS)).sum()
+}
+
 /// Applies changes to what is there: a new value takes over at once.
 pub fn apply(
     keys: &TenantKeys,
@@ -319,6 +349,21 @@ mod tests {
         assert_eq!(open.as_slice(), b"one");
         seal(&keys, DestinationNo(7), &mut all, "s", set("three"), Timestamp(2_000), 0);
         assert_eq!(all.iter().map(|c| c.version).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn what_requests_carry_counts_whatever_its_kind_and_keys_do_not() {
+        let field = |name: &str, kind: &str| json!({"name": name, "label": name, "kind": kind, "use": "place"});
+        let fields = ["text", "bytes", "url", "headers", "private-key", "aws"].map(|kind| field(kind, kind));
+        let manifest: Vec<CredentialField> = serde_json::from_value(fields.to_vec().into()).expect("fields");
+        let vault = Vault::new(MasterKeys::one(MasterKey::generate(&SystemRandom)), Arc::new(SystemRandom));
+        let keys = vault.open_tenant("1/t", &vault.new_tenant_key("1/t")).expect("its own");
+        let change = |field: &CredentialField| (field.name.clone(), set("0123456789"));
+        let changes: Vec<_> = manifest.iter().map(change).collect();
+        let mut all = apply(&keys, DestinationNo(7), Vec::new(), changes, Timestamp(0));
+        assert_eq!(total(&manifest, &all), 4 * 10);
+        seal(&keys, DestinationNo(7), &mut all, "text", set("0123456789abcdef"), Timestamp(1), 5_000);
+        assert_eq!(total(&manifest, &all), 3 * 10 + 16, "of a field the newest counts");
     }
 
     #[test]

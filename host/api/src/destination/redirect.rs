@@ -1,4 +1,4 @@
-//! Whether a change of configuration would send credentials somewhere else.
+//! Whether a change of configuration would send credentials somewhere else, or use them for something else.
 
 use crate::call::Call;
 use railhead_model::Manifest;
@@ -6,9 +6,9 @@ use railhead_model::manifest::{CredentialField, CredentialUse, Place};
 use railhead_store::directory::Destination;
 use serde_json::{Map, Value};
 
-/// Names of the destination's credentials that `config` would send to another origin than now: whoever may not write
-/// credentials could read them there. What both sides hold and the host may make, such as a signing secret, only signs;
-/// a new one costs nothing, so it does not count.
+/// Names of the destination's credentials that `config` would send to another origin than now, or use in another way
+/// than now: whoever may not write credentials could read them there, or what they sign. A secret that the host makes
+/// and both sides hold counts too: receivers trust what it signs.
 pub fn redirected(call: &Call, found: &Destination, config: &Map<String, Value>) -> Vec<String> {
     let Some(connector) = call.state.connectors.get(&found.spec.connector) else { return Vec::new() };
     let manifest = &connector.manifest;
@@ -16,15 +16,14 @@ pub fn redirected(call: &Call, found: &Destination, config: &Map<String, Value>)
     let mut fields: Vec<_> = found.credentials.iter().map(|one| one.field.as_str()).collect();
     fields.sort_unstable();
     fields.dedup();
-    fields.retain(|field| moves(manifest, field, &old, &new));
+    fields.retain(|field| {
+        let known = manifest.credentials.iter().find(|own| own.name == *field);
+        moves(manifest, known, &old, &new) || known.is_some_and(|own| is_used_anew(own, &old, &new))
+    });
     fields.into_iter().map(str::to_owned).collect()
 }
 
-fn moves(manifest: &Manifest, field: &str, old: &Value, new: &Value) -> bool {
-    let known = manifest.credentials.iter().find(|own| own.name == field);
-    if known.is_some_and(|own| own.shared && own.generate.is_some()) {
-        return false;
-    }
+fn moves(manifest: &Manifest, known: Option<&CredentialField>, old: &Value, new: &Value) -> bool {
     // What comes back from a token endpoint goes to all the others. A field that the manifest no longer has counts as one
     // that goes everywhere.
     let everywhere = |own: &CredentialField| own.usage == CredentialUse::Exchange || own.origins.is_empty();
@@ -33,6 +32,15 @@ fn moves(manifest: &Manifest, field: &str, old: &Value, new: &Value) -> bool {
         Place::Config(pointer) => origin_at(old, pointer) != origin_at(new, pointer),
         Place::Literal(_) | Place::Credential(_) => false,
     })
+}
+
+/// The manifest says what decides how a value is used. What is no pointer stands for all of the configuration.
+fn is_used_anew(field: &CredentialField, old: &Value, new: &Value) -> bool {
+    field.guards.iter().any(
+        |guard| {
+            if guard.starts_with('/') { old.pointer(guard) != new.pointer(guard) } else { old != new }
+        },
+    )
 }
 
 /// Scheme, host and port of the URL at a pointer; the text itself where it is none.

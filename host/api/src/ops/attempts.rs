@@ -1,4 +1,5 @@
 //! Operations: attempts.
 
+mod brief;
 pub mod get;
 pub mod list;

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn given() -> Given {
-        Given { tenant: Some("acme".into()), traceparent: None, max_payload: 1_000 }
+        Given { tenant: Some("acme".into()), reserved: false, traceparent: None, max_payload: 1_000 }
     }
 
     fn read(content_type: &str, body: &str) -> Vec<Result<Draft, Problem>> {

@@ -37,6 +37,11 @@ async fn fields_of_a_destination() {
         (json!({"credentials": {"bearer_token": 7}}), "/credentials/bearer_token", "wrong-type"),
         (json!({"credentials": {"bearer_token": "a\nb"}}), "/credentials/bearer_token", "invalid-value"),
         (json!({"credentials": {"signing_secret": "whsec_%"}}), "/credentials/signing_secret", "invalid-value"),
+        (
+            json!({"credentials": {"bearer_token": "x".repeat(9_000), "headers": {"x-a": "y".repeat(9_000)}}}),
+            "/credentials",
+            "credentials-too-large",
+        ),
         (json!({"event_types": ["ok", "a*"]}), "/event_types/1", "invalid-pattern"),
         (json!({"filter": []}), "/filter", "invalid-pattern"),
         (json!({"fields": {"include": ["a"]}}), "/fields/include/0", "invalid-value"),

@@ -190,14 +190,80 @@ async fn credentials_go_to_another_origin_only_with_their_scope() {
         {
             let refused = world.json(&key, verb, ORDERS, to(url)).await.problem(403, "missing-scope");
             let detail = refused["detail"].as_str().expect("text");
-            assert!(detail.contains("bearer_token") && !detail.contains("signing_secret"), "{detail}");
+            assert!(detail.contains("bearer_token") && detail.contains("signing_secret"), "{detail}");
         }
         world.json(&key, verb, ORDERS, to("https://hooks.example.com/v2")).await.expect(200);
         world.json(LIVE, verb, ORDERS, to("https://new.example/orders")).await.expect(200);
         world.json(LIVE, verb, ORDERS, to("https://hooks.example.com/orders")).await.expect(200);
     }
     world.delete(&format!("{ORDERS}/credentials/bearer_token")).await.expect(204);
+    // Receivers trust what the signing secret signs, wherever it was sent first.
+    let refused = world.json(&key, "patch", ORDERS, to("https://new.example/orders")).await;
+    let detail = refused.problem(403, "missing-scope")["detail"].clone();
+    assert!(detail.as_str().is_some_and(|detail| detail.contains("(signing_secret)")), "{detail}");
+    world.delete(&format!("{ORDERS}/credentials/signing_secret")).await.expect(204);
     world.json(&key, "patch", ORDERS, to("https://new.example/orders")).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_a_stored_secret_signs_changes_only_with_the_scope_of_credentials() {
+    let world = World::new().await;
+    let key = all_but("credentials:write");
+    let forging = json!([{"scheme": "custom", "header": "x-oracle", "content": "msg_forged.1893456000.{body}",
+        "secret_encoding": "base64", "value": "{signatures}"}]);
+    let whole = |more: Value| {
+        let mut config = json!({"url": "https://hooks.example.com/orders"});
+        config.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        json!({"connector": "webhook", "config": config, "event_types": ["order.*"]})
+    };
+    for change in [json!({"signatures": forging}), json!({"signatures": []}), json!({"header_prefix": "svix-"})] {
+        for verb in ["patch", "put"] {
+            let refused = world.json(&key, verb, ORDERS, whole(change.clone())).await.problem(403, "missing-scope");
+            let detail = refused["detail"].as_str().expect("text");
+            assert!(detail.contains("(signing_secret)") && detail.contains("credentials:write"), "{detail}");
+        }
+    }
+    let shown = world.get(ORDERS).await.expect(200);
+    assert_eq!(shown["config"], json!({"url": "https://hooks.example.com/orders"}), "nothing was written");
+    world.json(&key, "patch", ORDERS, whole(json!({"mode": "raw"}))).await.expect(200);
+
+    world.json(LIVE, "patch", ORDERS, whole(json!({"signatures": forging}))).await.expect(200);
+    let undone = json!({"config": {"signatures": null}});
+    world.json(&key, "patch", ORDERS, undone.clone()).await.problem(403, "missing-scope");
+    world.json(&key, "patch", ORDERS, json!({"name": "n"})).await.expect(200);
+    world.delete(&format!("{ORDERS}/credentials/signing_secret")).await.expect(204);
+    world.json(&key, "patch", ORDERS, undone).await.expect(200);
+    // A new one brings or gets a secret of its own, which nobody trusts yet.
+    let made =
+        world.json(&key, "put", "/v1/tenants/acme/destinations/new", whole(json!({"signatures": forging}))).await;
+    made.expect(201);
+}
+
+#[tokio::test]
+async fn a_client_secret_goes_to_another_path_or_in_another_way_only_with_the_scope_of_credentials() {
+    let world = World::new().await;
+    let key = all_but("credentials:write");
+    let oauth2 = |url: &str, auth: &str| json!({"config": {"oauth2": {"token_url": url, "client_id": "c", "client_auth": auth}}});
+    let token = "https://id.example.com/token";
+    let mut given = oauth2(token, "basic");
+    world.json(&key, "patch", ORDERS, given.clone()).await.problem(403, "missing-scope");
+    given["credentials"] = json!({"oauth2_client_secret": "a-secret-of-some-length", "bearer_token": null});
+    world.json(LIVE, "patch", ORDERS, given).await.expect(200);
+    world.json(&key, "patch", ORDERS, oauth2(token, "basic")).await.expect(200);
+    for change in [
+        oauth2("https://id.example.com/echo", "basic"),
+        oauth2(token, "body"),
+        json!({"config": {"oauth2": {"client_id": "another"}}}),
+        json!({"config": {"oauth2": null}}),
+    ] {
+        let refused = world.json(&key, "patch", ORDERS, change.clone()).await.problem(403, "missing-scope");
+        assert!(
+            refused["detail"].as_str().is_some_and(|it| it.contains("oauth2_client_secret")),
+            "{change}: {refused}"
+        );
+        world.json(LIVE, "patch", ORDERS, change).await.expect(200);
+        world.json(LIVE, "patch", ORDERS, oauth2(token, "basic")).await.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,66 @@ async fn an_attempt_shows_what_was_sent_and_payloads_to_those_who_may() {
 }
 
 #[tokio::test]
+async fn a_selection_of_fields_hides_and_goes_with_the_payload_that_it_was_made_of() {
+    let world = World::new().await;
+    let orders = "/v1/tenants/acme/destinations/orders";
+    world.patch(orders, json!({"fields": {"exclude": ["/x"]}})).await.expect(200);
+    let data = json!({"tenant": "acme", "type": "order.created", "id": "e1", "data": {"order": 1, "x": 2}});
+    world.post("/v1/events", data).await.expect(202);
+    let done = |event: &Value| event["destinations"][0]["state"] == "delivered";
+    let event = world.until("/v1/tenants/acme/events/e1", done).await;
+    // What is selected later changes nothing of what was sent.
+    world.patch(orders, json!({"fields": null})).await.expect(200);
+    let delivery = event["destinations"][0]["delivery"].as_str().expect("an id").to_owned();
+    let list = format!("/v1/tenants/acme/deliveries/{delivery}/attempts");
+    let listed = world.get(&list).await.expect(200)["data"][0].clone();
+    let one = format!("{list}/{}", listed["id"].as_str().expect("an id"));
+    assert_eq!(world.get(&one).await.expect(200), listed);
+    let request = &listed["request"];
+    assert_eq!((&request["body"], &request["body_bytes"]), (&json!("{\"data\":{\"order\":1}}"), &json!(20)));
+    assert_eq!(request["body_complete"], true);
+
+    let omitted = |attempt: &Value| {
+        let request = &attempt["request"];
+        assert_eq!(request["body"], "{\"data\":…(event data omitted)…}");
+        assert_eq!((&request["body_bytes"], &request["body_complete"]), (&json!(20), &json!(false)));
+    };
+    let blind = all_but("payloads:read");
+    omitted(&world.send(&blind, "get", &list, &[], "").await.expect(200)["data"][0]);
+    omitted(&world.send(&blind, "get", &one, &[], "").await.expect(200));
+    world.delete("/v1/tenants/acme/events/e1/payload").await.expect(204);
+    omitted(&world.get(&list).await.expect(200)["data"][0]);
+    omitted(&world.get(&one).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_list_of_attempts_shows_the_beginnings_of_large_bodies() {
+    let world = World::new().await;
+    let large = json!({"connector": "webhook", "config": {"url": "https://e.example/large"}});
+    world.put("/v1/tenants/acme/destinations/large", large).await.expect(201);
+    let event = json!({"tenant": "acme", "type": "order.created", "data": "x"});
+    world.post("/v1/events", event).await.expect(202);
+    let ended = |list: &Value| list["data"][0]["state"] == "delivered";
+    let found = world.until("/v1/tenants/acme/deliveries?destination=large", ended).await;
+    let delivery = found["data"][0]["id"].as_str().expect("an id");
+    let attempts = format!("/v1/tenants/acme/deliveries/{delivery}/attempts");
+    let listed = world.get(&attempts).await.expect(200);
+    let brief = &listed["data"][0];
+    let body = format!("{}…({} bytes omitted)…", "ü".repeat(8_192), 40_000 - 16_384);
+    assert_eq!(brief["response"]["body"], body);
+    let told = ["body_complete", "body_encoding", "body_bytes"].map(|name| brief["response"][name].clone());
+    assert_eq!(told, [json!(false), json!("text"), json!(40_000)]);
+    assert_eq!(
+        (&brief["request"]["body"], &brief["request"]["body_complete"]),
+        (&json!(r#"{"data":"x"}"#), &json!(true))
+    );
+    let whole = world.get(&format!("{attempts}/{}", brief["id"].as_str().expect("an id"))).await.expect(200);
+    assert_eq!(whole["response"]["body"], "ü".repeat(20_000));
+    let hidden = world.send(&all_but("payloads:read"), "get", &attempts, &[], "").await.expect(200);
+    assert_eq!(hidden["data"][0]["request"]["body"], "{\"data\":…(event data omitted)…}");
+}
+
+#[tokio::test]
 async fn lists_filter_and_page_and_refuse_foreign_cursors() {
     let world = World::new().await;
     for n in 0..5 {

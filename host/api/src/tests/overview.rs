@@ -75,3 +75,31 @@ async fn lists_over_the_environment_go_through_every_tenant_page_by_page() {
     let rest = world.get(&format!("/v1/deliveries?limit=2&cursor={cursor}")).await.expect(200);
     assert_eq!((rest["data"].as_array().map(Vec::len), &rest["next"]), (Some(1), &Value::Null));
 }
+
+#[tokio::test]
+async fn the_operators_tenant_is_listed_and_its_destinations_can_be_tested() {
+    let world = World::new().await;
+    world.put("/v1/tenants/_operator", json!({})).await.expect(201);
+    let ops = json!({"connector": "webhook", "config": {"url": "https://hooks.example.com/ops"}});
+    world.put("/v1/tenants/_operator/destinations/ops", ops).await.expect(201);
+    let tenants = world.get("/v1/tenants").await.expect(200);
+    assert!(tenants["data"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == "_operator")), "{tenants}");
+    assert_eq!(ids(&world.get("/v1/destinations").await.expect(200))[0], "_operator/ops");
+    let overview = world.get("/v1/overview").await.expect(200);
+    assert!(overview["tenants"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == "_operator")));
+    let event = json!({"event": {"type": "delivery.dead", "data": {}}});
+    let tested = world.post("/v1/tenants/_operator/destinations/ops/test", event).await.expect(200);
+    assert_eq!(tested["attempt"]["outcome"], "delivered", "{tested}");
+    assert_eq!(ids(&world.get("/v1/events").await.expect(200)).len(), 1);
+    assert_eq!(world.get("/v1/deliveries").await.expect(200)["data"][0]["tenant"], "_operator");
+    let foreign = json!({"event": {"tenant": "_operator", "type": "t", "data": {}}});
+    world.post("/v1/tenants/acme/destinations/orders/test", foreign).await.problem(422, "invalid-event");
+}
+
+#[tokio::test]
+async fn viewers_share_an_overview() {
+    let world = world().await;
+    let ask = || async { world.get("/v1/overview").await.expect(200) };
+    let (first, second, third) = tokio::join!(ask(), ask(), ask());
+    assert_eq!((&first["at"], &first["at"]), (&second["at"], &third["at"]));
+}

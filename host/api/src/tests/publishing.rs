@@ -105,6 +105,6 @@ async fn operational_events_go_where_the_vendor_sends_them() {
     let destination = json!({"connector": "webhook", "config": {"url": "https://ops.example.com/railhead"}});
     world.put("/v1/tenants/_operator/destinations/ops", destination).await.expect(201);
     let event = json!({"tenant": "_operator", "type": "delivery.dead", "data": 1});
-    world.post("/v1/events", event).await.problem(422, "invalid-input");
+    world.post("/v1/events", event).await.problem(422, "invalid-event");
     world.delete("/v1/tenants/_operator").await.expect(204);
 }

@@ -68,7 +68,8 @@ impl Answered {
     }
 }
 
-/// Answers by the path of the destination's URL: `/503` fails for now, `/400` for ever, all else arrives.
+/// Answers by the path of the destination's URL: `/503` fails for now, `/400` for ever, all else arrives; `/large` answers
+/// much.
 struct Scripted;
 
 #[async_trait::async_trait]
@@ -88,11 +89,17 @@ impl Connectors for Scripted {
                 body: vec![BodyPart::Text("{\"data\":".into()), BodyPart::EventData, BodyPart::Text("}".into())],
                 body_bytes: 9 + handed.event.data.len() as u64,
             };
-            let response =
-                ExchangeResponse { status, body: vec![BodyPart::Text("thanks".into())], ..ExchangeResponse::default() };
+            let text = if url.ends_with("/large") { "ü".repeat(20_000) } else { "thanks".to_owned() };
+            let body_bytes = text.len() as u64;
+            let response = ExchangeResponse {
+                status,
+                body: vec![BodyPart::Text(text)],
+                body_bytes,
+                ..ExchangeResponse::default()
+            };
             let timings = Timings { total_us: 1_500, ..Timings::default() };
             let exchange = Exchange { request, response: Some(response), failure: None, timings };
-            let transcript = Transcript { exchanges: vec![exchange] };
+            let transcript = Transcript { exchanges: vec![exchange], ..Transcript::default() };
             settle.settle(Settled { index, outcome, transcript, started_at: SystemClock::new().now(), duration_ms: 2 });
         }
     }
@@ -118,16 +125,23 @@ pub fn manifest() -> Value {
             "url": {"type": "string", "pattern": "^https?://"},
             "mode": {"enum": ["standard", "raw"]},
             "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+            "header_prefix": {"type": "string"},
+            "signatures": {"type": "array"},
+            "oauth2": {"type": "object", "properties": {"token_url": {"type": "string", "pattern": "^https?://"}}},
         }},
         "credentials": [
             {"name": "signing_secret", "label": "Secret", "kind": "bytes", "use": "sign-request", "generate": "whsec",
-                "shared": true},
-            {"name": "ed25519_key", "label": "Key", "kind": "private-key", "use": "sign-request"},
+                "shared": true, "guards": ["/signatures", "/header_prefix"]},
+            {"name": "ed25519_key", "label": "Key", "kind": "private-key", "use": "sign-request",
+                "guards": ["/signatures", "/header_prefix"]},
             {"name": "bearer_token", "label": "Token", "kind": "text", "use": "place"},
             {"name": "headers", "label": "Sealed headers", "kind": "headers", "use": "place"},
             {"name": "url", "label": "Secret URL", "kind": "url", "use": "url"},
+            {"name": "oauth2_client_secret", "label": "Client secret", "kind": "text", "use": "exchange",
+                "origins": ["token"], "guards": ["/oauth2"]},
         ],
-        "origins": [{"name": "endpoint", "config": "/url"}, {"name": "secret", "credential": "url"}],
+        "origins": [{"name": "endpoint", "config": "/url"}, {"name": "secret", "credential": "url"},
+            {"name": "token", "config": "/oauth2/token_url", "token_endpoint": true}],
         "target": "{/url}",
     })
 }

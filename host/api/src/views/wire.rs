@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use railhead_model::{
-    Attempt, AttemptKey, BodyPart, EventUid, Exchange, ExchangeRequest, ExchangeResponse, Header, Transcript,
+    Attempt, AttemptKey, BodyPart, EventUid, Exchange, ExchangeRequest, ExchangeResponse, Fields, Header, Transcript,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,6 +15,23 @@ pub struct Wire {
     pub own: Option<Vec<u8>>,
     /// Other events of the same request.
     pub others: BTreeMap<EventUid, Vec<u8>>,
+}
+
+/// Payloads as one attempt sent them.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    wire: &'a Wire,
+    fields: Option<&'a Fields>,
+}
+
+impl Sent<'_> {
+    /// What went out of a payload: the selection of that time applied again; `None` if it cannot be.
+    fn data(&self, payload: Option<&Vec<u8>>) -> Option<Vec<u8>> {
+        match self.fields {
+            None => payload.cloned(),
+            Some(fields) => railhead_routing::select(fields, payload?).ok().map(Vec::from),
+        }
+    }
 }
 
 /// An attempt without its transcript.
@@ -41,28 +58,29 @@ pub fn attempt(key: AttemptKey, attempt: &Attempt, transcript: Option<&Transcrip
     let mut view = attempt_summary(key, attempt);
     let Some(members) = view.as_object_mut() else { return view };
     let exchanges = transcript.map_or(&[][..], |transcript| &transcript.exchanges);
+    let sent = Sent { wire, fields: transcript.and_then(|transcript| transcript.fields.as_ref()) };
     let (last, earlier) = match exchanges.split_last() {
-        Some((last, earlier)) => (exchange(last, wire), earlier),
+        Some((last, earlier)) => (exchange(last, sent), earlier),
         None => (json!({"request": null, "response": null, "failure": null, "timings": null}), exchanges),
     };
     if let Value::Object(last) = last {
         members.extend(last);
     }
-    members.insert("earlier_exchanges".into(), earlier.iter().map(|one| exchange(one, wire)).collect());
+    members.insert("earlier_exchanges".into(), earlier.iter().map(|one| exchange(one, sent)).collect());
     view
 }
 
-fn exchange(one: &Exchange, wire: &Wire) -> Value {
+fn exchange(one: &Exchange, sent: Sent<'_>) -> Value {
     json!({
-        "request": request(&one.request, wire),
-        "response": one.response.as_ref().map(|response| self::response(response, wire)),
+        "request": request(&one.request, sent),
+        "response": one.response.as_ref().map(|response| self::response(response, sent)),
         "failure": one.failure,
         "timings": one.timings,
     })
 }
 
-fn request(request: &ExchangeRequest, wire: &Wire) -> Value {
-    let (body, encoding, complete) = body(&request.body, wire);
+fn request(request: &ExchangeRequest, sent: Sent<'_>) -> Value {
+    let (body, encoding, complete) = body(&request.body, sent);
     json!({
         "method": request.method,
         "url": request.url,
@@ -74,8 +92,8 @@ fn request(request: &ExchangeRequest, wire: &Wire) -> Value {
     })
 }
 
-fn response(response: &ExchangeResponse, wire: &Wire) -> Value {
-    let (body, encoding, complete) = body(&response.body, wire);
+fn response(response: &ExchangeResponse, sent: Sent<'_>) -> Value {
+    let (body, encoding, complete) = body(&response.body, sent);
     json!({
         "status": response.status,
         "headers": headers(&response.headers),
@@ -92,7 +110,7 @@ fn headers(headers: &[Header]) -> Vec<Value> {
 
 /// The captured body in one piece: text where all of it is text, else base64. Parts that are not kept, or not for the
 /// caller's eyes, are left out and named by their size where it is known.
-fn body(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
+fn body(parts: &[BodyPart], sent: Sent<'_>) -> (String, &'static str, bool) {
     let mut bytes = Vec::new();
     let mut complete = true;
     let mut in_base64 = false;
@@ -104,8 +122,8 @@ fn body(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
         let known = match part {
             BodyPart::Text(text) => Some(text.clone().into_bytes()),
             BodyPart::Base64(text) => STANDARD.decode(text).ok(),
-            BodyPart::EventData => wire.own.clone(),
-            BodyPart::OtherEvent(uid) => wire.others.get(uid).cloned(),
+            BodyPart::EventData => sent.data(sent.wire.own.as_ref()),
+            BodyPart::OtherEvent(uid) => sent.data(sent.wire.others.get(uid)),
             BodyPart::Omitted(_) | BodyPart::InBase64 => None,
         };
         let encode = std::mem::take(&mut in_base64);
@@ -132,16 +150,35 @@ fn body(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
 mod tests {
     use super::*;
 
+    fn shown(parts: &[BodyPart], wire: &Wire) -> (String, &'static str, bool) {
+        body(parts, Sent { wire, fields: None })
+    }
+
     #[test]
     fn event_data_is_shown_to_those_who_may_see_it_only() {
         let parts = [BodyPart::Text("{\"data\":".into()), BodyPart::EventData, BodyPart::Text("}".into())];
         let may = Wire { own: Some(b"[1]".to_vec()), ..Wire::default() };
-        assert_eq!(body(&parts, &may), ("{\"data\":[1]}".into(), "text", true));
-        assert_eq!(body(&parts, &Wire::default()).0, "{\"data\":…(event data omitted)…}");
+        assert_eq!(shown(&parts, &may), ("{\"data\":[1]}".into(), "text", true));
+        assert_eq!(shown(&parts, &Wire::default()).0, "{\"data\":…(event data omitted)…}");
         let encoded = [BodyPart::InBase64, BodyPart::EventData, BodyPart::Text("[1]".into())];
-        assert_eq!(body(&encoded, &may), ("WzFd[1]".into(), "text", true));
-        assert_eq!(body(&encoded, &Wire::default()).0, "…(event data omitted)…[1]");
-        assert_eq!(body(&[BodyPart::Base64("/wA=".into())], &may), ("/wA=".into(), "base64", true));
-        assert!(!body(&[BodyPart::Omitted(9)], &may).2);
+        assert_eq!(shown(&encoded, &may), ("WzFd[1]".into(), "text", true));
+        assert_eq!(shown(&encoded, &Wire::default()).0, "…(event data omitted)…[1]");
+        assert_eq!(shown(&[BodyPart::Base64("/wA=".into())], &may), ("/wA=".into(), "base64", true));
+        assert!(!shown(&[BodyPart::Omitted(9)], &may).2);
+    }
+
+    #[test]
+    fn of_every_event_the_selection_is_shown_and_nothing_where_it_cannot_be_made() {
+        let other = EventUid::new(railhead_model::Timestamp(1), [2; 10]);
+        let parts = [BodyPart::EventData, BodyPart::InBase64, BodyPart::EventData, BodyPart::OtherEvent(other)];
+        let fields = Fields { exclude: vec!["/x".into()], ..Fields::default() };
+        let sent = |own: &[u8]| {
+            let others = [(other, br#"{"x":3,"b":4.0}"#.to_vec())].into();
+            body(&parts, Sent { wire: &Wire { own: Some(own.to_vec()), others }, fields: Some(&fields) })
+        };
+        let expected = format!(r#"{{"a":1}}{}{{"b":4.0}}"#, STANDARD.encode(r#"{"a":1}"#));
+        assert_eq!(sent(br#"{"a":1,"x":2}"#), (expected, "text", true));
+        let (text, _, complete) = sent(b"no JSON");
+        assert!(!complete && !text.contains("JSON"), "{text}");
     }
 }

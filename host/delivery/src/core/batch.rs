@@ -1,6 +1,7 @@
 //! Stable batches: members are stored before the first attempt and never change; one outcome for all of them.
 
 use super::input::Settings;
+use super::verdict::is_disabling;
 use super::window::Slot;
 use railhead_model::{DestinationNo, Outcome, OutcomeClass, Timestamp};
 use railhead_store::work::StableBatch;
@@ -23,8 +24,10 @@ enum Phase {
 
 #[derive(Debug)]
 struct Open {
-    /// In order; cancelled ones included.
+    /// In order, as they are stored; those that ended included.
     members: Vec<Slot>,
+    /// Those of which no end is known here.
+    left: Vec<Slot>,
     due: Timestamp,
     attempts: u32,
     phase: Phase,
@@ -81,17 +84,17 @@ impl Batches {
             .iter()
             .filter(|(_, open)| open.phase == Phase::Waiting && !open.storing)
             .filter_map(|(number, open)| {
-                Some((*number, ready(&open.members)?.max(open.due), open.members.first().copied()))
+                Some((*number, ready(&open.left)?.max(open.due), open.members.first().copied()))
             })
             .min_by_key(|(_, due, first)| (*due, *first))
             .map(|(number, due, _)| (number, due))
     }
 
-    /// Starts a batch: its members, in order.
+    /// Starts a batch: what is left of its members, in order.
     pub fn start(&mut self, number: u64) -> Vec<Slot> {
         let Some(open) = self.open.get_mut(&number) else { return Vec::new() };
         open.phase = Phase::Running;
-        open.members.clone()
+        open.left.clone()
     }
 
     /// The attempt is over without anything to record.
@@ -129,9 +132,12 @@ impl Batches {
         }
     }
 
-    /// One member's result is durable, or was refused.
-    pub fn recorded(&mut self, slot: Slot) {
+    /// One member's result is durable, or was refused. A member that ended leaves a gap.
+    pub fn recorded(&mut self, slot: Slot, ended: bool) {
         let Some(open) = self.of.get(&slot).and_then(|number| self.open.get_mut(number)) else { return };
+        if ended {
+            open.left.retain(|other| *other != slot);
+        }
         if let Phase::Recording(left) = &mut open.phase {
             *left = left.saturating_sub(1);
             if *left == 0 {
@@ -166,9 +172,9 @@ impl Batches {
             }
             _ => {}
         }
-        let Some(Open { members, due, attempts, .. }) = self.open.remove(&number) else { return Vec::new() };
+        let Some(Open { members, left, due, attempts, .. }) = self.open.remove(&number) else { return Vec::new() };
         members.iter().for_each(|slot| _ = self.of.remove(slot));
-        let left: Vec<Slot> = members.into_iter().filter(|slot| is_left(*slot)).collect();
+        let left: Vec<Slot> = left.into_iter().filter(|slot| is_left(*slot)).collect();
         let (first, second) = left.split_at(left.len().div_ceil(2));
         let halves = [first, second].into_iter().filter(|half| !half.is_empty());
         halves
@@ -188,7 +194,7 @@ impl Batches {
             .open
             .iter()
             .filter(|(_, open)| open.phase == Phase::Waiting && !open.storing)
-            .filter(|(_, open)| !open.members.iter().any(|slot| is_left(*slot)))
+            .filter(|(_, open)| !open.left.iter().any(|slot| is_left(*slot)))
             .map(|(number, _)| *number)
             .collect();
         for number in &over {
@@ -207,21 +213,52 @@ impl Batches {
 
     fn insert(&mut self, number: u64, members: Vec<Slot>, due: Timestamp, attempts: u32, storing: bool) {
         self.of.extend(members.iter().map(|slot| (*slot, number)));
-        let phase = Phase::Waiting;
-        self.open.insert(number, Open { members, due, attempts, phase, storing, split: false });
+        let (left, phase) = (members.clone(), Phase::Waiting);
+        self.open.insert(number, Open { members, left, due, attempts, phase, storing, split: false });
     }
 }
 
-/// The outcome of a whole batch: the worst of its members'. What has no outcome was never sent.
-pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, all: &BTreeSet<Slot>) -> Option<Outcome> {
-    if all.iter().any(|slot| !outcomes.contains_key(slot)) {
-        return outcomes
-            .values()
-            .filter(|outcome| rank(outcome) > rank_of(OutcomeClass::Delivered))
-            .max_by_key(|o| rank(o))
-            .cloned();
+/// What a hand-over made of a batch.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Combined {
+    /// Members that end by themselves, each as it was told: no request carried them, or the answer told them apart.
+    pub refused: Vec<(Slot, Outcome)>,
+    /// All others.
+    pub others: Vec<Slot>,
+    /// The outcome of all others; `None`: it is not certain that anything was sent.
+    pub shared: Option<Outcome>,
+}
+
+/// Parts the members. What goes as one request has one outcome, the worst of its members'; what is `permanent` for a
+/// single one must not take the others along. `open`: members without an outcome, which were never sent.
+pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, open: &BTreeSet<Slot>) -> Combined {
+    if mutated!(OneRefusedForAll) && outcomes.values().any(is_permanent) {
+        let shared = outcomes.values().find(|outcome| is_permanent(outcome)).cloned();
+        return Combined { refused: Vec::new(), others: outcomes.keys().chain(open).copied().collect(), shared };
     }
-    outcomes.values().max_by_key(|outcome| rank(outcome)).cloned()
+    let (refused, sent): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, outcome)| is_permanent(outcome));
+    let certain = |outcome: &&Outcome| open.is_empty() || outcome.class() != OutcomeClass::Delivered;
+    let shared = sent.iter().map(|(_, outcome)| *outcome).filter(certain).max_by_key(|outcome| rank(outcome)).cloned();
+    let others = sent.iter().map(|(slot, _)| **slot).chain(open.iter().copied()).collect();
+    let refused = refused.into_iter().map(|(slot, outcome)| (*slot, outcome.clone())).collect();
+    Combined { refused, others, shared }
+}
+
+impl Combined {
+    /// The outcomes that say something of the destination. One member that was never sent does not.
+    pub fn telling(&self) -> impl Iterator<Item = &Outcome> {
+        let mut refused = self.refused.iter().map(|(_, outcome)| outcome);
+        let gone = refused.clone().find(|outcome| is_disabling(outcome.reason()));
+        let rest = match self.others.is_empty() && gone.is_none() {
+            true => refused.next(),
+            false => self.shared.as_ref(),
+        };
+        gone.into_iter().chain(rest)
+    }
+}
+
+fn is_permanent(outcome: &Outcome) -> bool {
+    outcome.class() == OutcomeClass::Permanent
 }
 
 fn rank(outcome: &Outcome) -> u8 {
@@ -261,84 +298,4 @@ pub(super) fn is_stable(settings: &Settings) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use railhead_model::{EventUid, Reason};
-
-    const NO: DestinationNo = DestinationNo(1);
-
-    fn slot(n: u8) -> Slot {
-        Slot { event: EventUid::new(Timestamp(1), [n; 10]), run: 0 }
-    }
-
-    fn reason() -> Reason {
-        Reason::new("x", "")
-    }
-
-    #[test]
-    fn a_batch_waits_until_it_is_stored_and_keeps_its_number_and_members() {
-        let mut batches = Batches::default();
-        let stored = batches.form(NO, vec![slot(1), slot(2)], Timestamp(5));
-        let ready = |_: &[Slot]| Some(Timestamp(5));
-        assert_eq!(batches.next(ready), None);
-        batches.opened(stored.number);
-        assert_eq!(batches.next(ready), Some((stored.number, Timestamp(5))));
-        assert_eq!(batches.start(stored.number), [slot(1), slot(2)]);
-        let later = batches.postpone(NO, stored.number, Timestamp(9), 1).unwrap();
-        assert_eq!((later.number, later.members, later.due), (stored.number, stored.members, Timestamp(9)));
-        batches.recording(stored.number, 2);
-        batches.opened(stored.number);
-        batches.recorded(slot(1));
-        assert_eq!(batches.next(ready), None, "2 is not durable");
-        batches.recorded(slot(2));
-        assert_eq!(batches.next(ready), Some((stored.number, Timestamp(9))));
-    }
-
-    #[test]
-    fn a_batch_that_was_too_large_goes_on_in_two_with_numbers_of_their_own() {
-        let mut batches = Batches::default();
-        let stored = batches.form(NO, (1..=5).map(slot).collect(), Timestamp(5));
-        batches.opened(stored.number);
-        batches.start(stored.number);
-        batches.split(stored.number, Timestamp(9), 0);
-        batches.recording(stored.number, 5);
-        (1..=5).for_each(|n| batches.recorded(slot(n)));
-        assert_eq!(batches.next(|_| Some(Timestamp(5))), None, "it is not sent again");
-        assert_eq!(batches.take_split(), [stored.number]);
-        assert_eq!(batches.take_split(), [] as [u64; 0], "once");
-        let halves = batches.halve(NO, stored.number, |gone| gone != slot(2));
-        let members: Vec<_> = halves.iter().map(|half| half.members.clone()).collect();
-        let keys = |slots: [u8; 2]| slots.map(|n| slot(n).key(NO)).to_vec();
-        assert_eq!(members, [keys([1, 3]), keys([4, 5])]);
-        assert!(halves[0].number != halves[1].number && halves.iter().all(|half| half.number != stored.number));
-        assert!(batches.has(slot(1)) && !batches.has(slot(2)));
-        halves.iter().for_each(|half| batches.opened(half.number));
-        assert_eq!(batches.next(|_| Some(Timestamp(5))), Some((halves[0].number, Timestamp(9))), "in order");
-        assert_eq!(batches.halve(NO, stored.number, |_| true), [], "it is no more");
-        batches.load(&stored);
-        assert_eq!(batches.open.len(), 2, "nor does an old read bring it back");
-    }
-
-    #[test]
-    fn a_loaded_batch_keeps_its_members_and_is_over_when_none_is_left() {
-        let mut first = Batches::default();
-        let stored = first.form(NO, vec![slot(1)], Timestamp(5));
-        let mut second = Batches::default();
-        second.load(&stored);
-        assert!(second.has(slot(1)));
-        assert!(second.take_over(|_| true).is_empty());
-        assert_eq!(second.take_over(|_| false), [stored.number]);
-        assert!(second.is_empty() && !second.has(slot(1)));
-    }
-
-    #[test]
-    fn one_member_that_failed_makes_the_whole_batch_fail() {
-        let all: BTreeSet<_> = [slot(1), slot(2)].into();
-        let mut outcomes = BTreeMap::from([(slot(1), Outcome::Delivered(reason()))]);
-        assert_eq!(combine(&outcomes, &all), None, "2 was never sent");
-        outcomes.insert(slot(2), Outcome::Transient(reason(), None));
-        assert_eq!(combine(&outcomes, &all).map(|o| o.class()), Some(OutcomeClass::Transient));
-        outcomes.insert(slot(2), Outcome::Delivered(reason()));
-        assert_eq!(combine(&outcomes, &all).map(|o| o.class()), Some(OutcomeClass::Delivered));
-    }
-}
+mod tests;

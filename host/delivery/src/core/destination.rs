@@ -218,6 +218,9 @@ impl Destination {
     /// The stable batch that could go, and when.
     pub fn next_batch(&self) -> Option<(u64, Timestamp)> {
         let (batches, window) = (self.batches.as_ref()?, self.window.as_ref()?);
+        if window.is_unsure() {
+            return None;
+        }
         batches.next(|members| {
             let left: Vec<Slot> = members.iter().filter(|slot| window.get(**slot).is_some()).copied().collect();
             let all = left.len() == members.len()

@@ -240,10 +240,9 @@ fn close_batches(destination: &mut Destination, out: &mut Vec<Effect>) {
     let no = destination.settings.no;
     let split = destination.batches.as_mut().map(|batches| batches.take_split()).unwrap_or_default();
     out.extend(split.into_iter().map(|number| Effect::CloseBatch(no, number)));
-    if let (Some(batches), Some(window)) = (&mut destination.batches, &destination.window)
-        && window.is_complete()
-    {
-        let over = batches.take_over(|slot| window.get(slot).is_some());
+    if let (Some(batches), Some(window)) = (&mut destination.batches, &destination.window) {
+        // What memory lacks may be in the store.
+        let over = batches.take_over(|slot| !window.is_complete() || window.get(slot).is_some());
         out.extend(over.into_iter().map(|number| Effect::CloseBatch(no, number)));
     }
 }

@@ -29,6 +29,8 @@ pub(crate) enum Mutation {
     BytesIgnored,
     /// A stable batch that was too large goes on smaller, under its old number.
     SplitKeepsNumber,
+    /// One member of a stable batch that must never be sent takes the others along.
+    OneRefusedForAll,
     /// An attempt refers to the transcript of a request that did not carry its event.
     TranscriptMisplaced,
 }

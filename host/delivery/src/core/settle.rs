@@ -124,43 +124,72 @@ impl Engine {
         }
     }
 
-    /// A stable batch has one outcome, and all its members share what comes of it.
+    /// A stable batch has one outcome, and its members share what comes of it, but for those that end by themselves:
+    /// they leave a gap, as one that is cancelled.
     fn settle_batch(&mut self, hand_over: &mut HandOver, number: u64, now: Now, out: &mut Vec<Effect>) {
         let random = self.random.random::<f64>();
         let Some(destination) = self.destinations.get_mut(&hand_over.destination) else { return };
-        let members: Vec<Slot> = hand_over.outcomes.keys().chain(&hand_over.open).copied().collect();
-        let entries: Vec<(Slot, Entry)> =
-            members.iter().filter_map(|slot| Some((*slot, *destination.window.as_ref()?.get(*slot)?))).collect();
-        let outcome = combine(&hand_over.outcomes, &members.iter().copied().collect());
+        let combined = combine(&hand_over.outcomes, &hand_over.open);
+        for outcome in combined.telling() {
+            react(destination, hand_over, outcome, now, out);
+        }
+        let mut results = ends_alone(destination, hand_over, &combined.refused, random, now);
+        let entries: Vec<(Slot, Entry)> = known(destination, &combined.others).collect();
         let eldest = entries.iter().max_by_key(|(_, entry)| entry.attempts).map(|(_, entry)| *entry);
-        let verdict = match (&outcome, &eldest) {
+        let verdict = match (&combined.shared, &eldest) {
             (Some(outcome), Some(eldest)) => {
-                react(destination, hand_over, outcome, now, out);
                 let alone = destination.untried + 1 >= UNTRIED_ALONE && !hand_over.aborted;
                 verdict(destination, eldest, hand_over, outcome, alone, random, now)
             }
             _ => Verdict::Again,
         };
         let place = if verdict == Verdict::Again { Place::Batched } else { Place::Held };
-        for slot in &members {
-            destination.window().place(*slot, place);
-        }
+        combined.others.iter().for_each(|slot| destination.window().place(*slot, place));
+        combined.refused.iter().for_each(|(slot, _)| destination.window().place(*slot, Place::Held));
         let batches = destination.batches.get_or_insert_default();
-        let Verdict::Record(change) = verdict else { return batches.again(number) };
-        if let Change::Retry { due, attempts, .. } = change {
-            if matches!(outcome, Some(Outcome::TooLarge(_))) && hand_over.size > 1 {
-                batches.split(number, due, attempts);
-            } else {
-                out.extend(batches.postpone(hand_over.destination, number, due, attempts).map(Effect::OpenBatch));
+        if let Verdict::Record(change) = verdict {
+            if let Change::Retry { due, attempts, .. } = change {
+                if matches!(combined.shared, Some(Outcome::TooLarge(_))) && hand_over.size > 1 {
+                    batches.split(number, due, attempts);
+                } else {
+                    out.extend(batches.postpone(hand_over.destination, number, due, attempts).map(Effect::OpenBatch));
+                }
             }
+            results.extend(entries.into_iter().map(|(slot, entry)| (slot, entry, change.clone())));
         }
-        batches.recording(number, entries.len());
+        if results.is_empty() {
+            return batches.again(number);
+        }
+        batches.recording(number, results.len());
         let haste = if destination.settings.ordered { Haste::AtOnce } else { Haste::IfIdle };
         let (no, tenant) = (hand_over.destination, hand_over.tenant);
-        for (slot, entry) in entries {
-            self.hold(record_item(no, tenant, slot, &entry, change.clone(), now), now, haste);
+        for (slot, entry, change) in results {
+            self.hold(record_item(no, tenant, slot, &entry, change, now), now, haste);
         }
     }
+}
+
+/// What memory has of these.
+fn known(destination: &Destination, slots: &[Slot]) -> impl Iterator<Item = (Slot, Entry)> {
+    slots.iter().filter_map(|slot| Some((*slot, *destination.window.as_ref()?.get(*slot)?)))
+}
+
+/// Results of members of a batch that end by themselves, each for its own reason.
+fn ends_alone(
+    destination: &Destination,
+    hand_over: &HandOver,
+    refused: &[(Slot, Outcome)],
+    random: f64,
+    now: Now,
+) -> Vec<(Slot, Entry, Change)> {
+    let end = |(slot, outcome): &(Slot, Outcome)| {
+        let entry = *destination.window.as_ref()?.get(*slot)?;
+        match verdict(destination, &entry, hand_over, outcome, false, random, now) {
+            Verdict::Record(change) => Some((*slot, entry, change)),
+            Verdict::Again => None,
+        }
+    };
+    refused.iter().filter_map(end).collect()
 }
 
 /// A result is durable, or was refused. True if a push of its first state may still come.
@@ -168,6 +197,7 @@ fn apply(destination: &mut Destination, item: &RecordItem, answer: RecordAnswer,
     let slot = Slot::from(item.key);
     let batched = destination.is_batched(slot);
     let window = destination.window();
+    let ended = matches!((answer, &item.change), (RecordAnswer::Applied(_), Change::End { .. }));
     let mut unheard = false;
     match (answer, &item.change) {
         (RecordAnswer::Refused, _) => unheard = window.refused(slot),
@@ -184,7 +214,7 @@ fn apply(destination: &mut Destination, item: &RecordItem, answer: RecordAnswer,
         }
     }
     if let Some(batches) = &mut destination.batches {
-        batches.recorded(slot);
+        batches.recorded(slot, ended);
     }
     if !destination.is_active() {
         destination.window().forget();

@@ -200,7 +200,7 @@ fn end_of(end: End, reason: &Reason, attempts: u32, at: Timestamp) -> Change {
     Change::End { end, code: reason.code.clone(), at, attempts }
 }
 
-fn is_disabling(reason: &Reason) -> bool {
+pub(super) fn is_disabling(reason: &Reason) -> bool {
     DISABLING.contains(&reason.code.as_str())
 }
 

@@ -73,6 +73,9 @@ pub(super) struct Window {
     busy: usize,
     turn: u8,
     batched: BTreeSet<Slot>,
+    /// Where an order is kept: a delivery with this seq was refused, and is not read again yet. Of its lane others may
+    /// be in memory, which were with it in one batch.
+    unsure: Option<i64>,
     /// The answer of a refill is being taken in.
     refilling: bool,
 }
@@ -93,6 +96,7 @@ impl Window {
             busy: 0,
             turn: 0,
             batched: BTreeSet::new(),
+            unsure: None,
             refilling: false,
         }
     }

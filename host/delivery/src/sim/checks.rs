@@ -1,5 +1,6 @@
 //! What must hold, whatever goes wrong.
 
+use super::receiver::NOT_SENT;
 use super::world::Failure;
 use railhead_model::{BodyPart, DeliveryKey, DestinationNo, End, EventUid, TenantNo, Transcript};
 use railhead_store::model::ModelCore;
@@ -46,6 +47,8 @@ pub struct Checks {
     acknowledged: BTreeMap<EventUid, Vec<DestinationNo>>,
     /// What destinations really have.
     arrived: BTreeSet<DeliveryKey>,
+    /// What a connector said of itself it would not send.
+    refused: BTreeSet<DeliveryKey>,
     ended: BTreeSet<DeliveryKey>,
     /// Members of stable batches as first sent.
     batches: BTreeMap<(DestinationNo, u64), Vec<DeliveryKey>>,
@@ -79,6 +82,18 @@ impl Checks {
 
     pub fn arrived(&mut self, key: DeliveryKey) {
         self.arrived.insert(key);
+    }
+
+    pub fn refused(&mut self, key: DeliveryKey) {
+        self.refused.insert(key);
+    }
+
+    /// What one member of a batch ended of is its own.
+    pub fn ended_of(&self, key: DeliveryKey, code: &str) -> Result<(), Failure> {
+        if code == NOT_SENT && !self.refused.contains(&key) {
+            return Err(Failure(format!("ended for what was wrong with another one: {key}")));
+        }
+        Ok(())
     }
 
     /// Ended exactly once, and as delivered only if it arrived.

@@ -2,6 +2,7 @@
 
 use super::checks;
 use super::faults::Fault;
+use super::receiver::Mood;
 use super::store::Op;
 use super::trace::effect_numbers;
 use super::world::{At, Event, Failure, World};
@@ -84,7 +85,7 @@ impl World {
             self.reached.count(Fault::BytesBound);
         }
         self.write_transcripts(at, id, destination, &items);
-        self.answers(at, id, destination, &items);
+        self.answers(at, id, destination, &items, batch.is_some());
         Ok(())
     }
 
@@ -102,7 +103,8 @@ impl World {
         for request in items.chunks(size.max(1)) {
             let body: Vec<_> = request.iter().map(|item| BodyPart::OtherEvent(item.key.event)).collect();
             let sent = ExchangeRequest { body, ..ExchangeRequest::default() };
-            let sent = Transcript { exchanges: vec![Exchange { request: sent, ..Exchange::default() }] };
+            let exchanges = vec![Exchange { request: sent, ..Exchange::default() }];
+            let sent = Transcript { exchanges, ..Transcript::default() };
             for item in request {
                 let seal = |_, plain: &Transcript| Bytes::from(serde_json::to_vec(plain).unwrap_or_default());
                 let sealed = transcripts.share(item.key, sent.clone().seen_by(item.key.event), seal);
@@ -114,11 +116,17 @@ impl World {
         }
     }
 
-    fn answers(&mut self, at: At, id: AttemptId, no: DestinationNo, items: &[AttemptItem]) {
+    fn answers(&mut self, at: At, id: AttemptId, no: DestinationNo, items: &[AttemptItem], stable: bool) {
         let Some(mood) = self.moods.get(&no).copied() else { return };
         let mut over = 1;
         for item in items {
-            let answer = mood.answer(items.len(), &mut self.random);
+            let answer = match stable && self.fault(Fault::RefusedMember, 0.03) {
+                true => {
+                    self.checks.refused(item.key);
+                    Mood::refusal()
+                }
+                false => mood.answer(items.len(), &mut self.random),
+            };
             if answer.arrived {
                 self.checks.arrived(item.key);
             }

@@ -52,13 +52,15 @@ pub enum Fault {
     Rotation,
     /// A stable batch was too large, and went on as smaller ones.
     BatchSplit,
+    /// A member of a stable batch was not sent with the others, and never will be.
+    RefusedMember,
     /// A batch had as many bytes as it may have.
     BytesBound,
     /// Attempts shared a transcript.
     SharedTranscript,
 }
 
-const ALL: [Fault; 24] = [
+const ALL: [Fault; 25] = [
     Fault::DelayedRead,
     Fault::LostAnswer,
     Fault::UnknownBeforeCommit,
@@ -81,6 +83,7 @@ const ALL: [Fault; 24] = [
     Fault::Disabled,
     Fault::Rotation,
     Fault::BatchSplit,
+    Fault::RefusedMember,
     Fault::BytesBound,
     Fault::SharedTranscript,
 ];

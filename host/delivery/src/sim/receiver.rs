@@ -39,6 +39,9 @@ const MOODS: [Mood; 15] = [
     Mood::Leaving,
 ];
 
+/// The code of an event that no request carries, because of what it is.
+pub const NOT_SENT: &str = "not-json";
+
 /// One event's answer: after so many milliseconds, and whether the destination has the event then.
 pub struct Answer {
     pub after_ms: u64,
@@ -49,6 +52,12 @@ pub struct Answer {
 impl Mood {
     pub fn any(random: &mut ChaCha8Rng) -> Self {
         MOODS[random.random_range(0..MOODS.len())]
+    }
+
+    /// What a connector says of an event that it does not send.
+    pub fn refusal() -> Answer {
+        let outcome = Outcome::Permanent(Reason::new(NOT_SENT, "as scripted"));
+        Answer { after_ms: 1, outcome, arrived: false }
     }
 
     /// The answer to one of `size` events of a hand-over.

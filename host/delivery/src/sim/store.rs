@@ -158,7 +158,10 @@ impl World {
             (RecordAnswer::Applied(_), _) if rev != Some(item.rev) => {
                 Err(Failure(format!("{} was written over a change", item.key)))
             }
-            (RecordAnswer::Applied(_), Change::End { end, .. }) => self.checks.ended(item.key, *end),
+            (RecordAnswer::Applied(_), Change::End { end, code, .. }) => {
+                self.checks.ended_of(item.key, code)?;
+                self.checks.ended(item.key, *end)
+            }
             (RecordAnswer::Applied(_), Change::Retry { due, .. }) => {
                 if self.store.work_of(item.key).is_some_and(|row| row.lane.is_some() && *due > self.wall()) {
                     self.reached.count(Fault::BlockedLane);

@@ -86,14 +86,13 @@ impl Scripted {
 
 /// One request for all events where they are a batch, else one for each.
 fn transcript(hand_over: &HandOver, index: usize) -> Transcript {
-    let batched = hand_over.destination.spec.batch.is_some_and(|batch| batch.is_batched());
-    let carried = hand_over.events.iter().enumerate().filter(|(other, _)| batched || *other == index);
+    let carried = hand_over.events.iter().enumerate().filter(|(other, _)| hand_over.batched || *other == index);
     let parts = carried.map(|(other, handed)| match handed.event.uid {
         _ if other == index => BodyPart::EventData,
         uid => BodyPart::OtherEvent(uid),
     });
     let request = ExchangeRequest { body: parts.collect(), ..ExchangeRequest::default() };
-    Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }] }
+    Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }], ..Transcript::default() }
 }
 
 #[async_trait]

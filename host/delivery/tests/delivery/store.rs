@@ -6,7 +6,9 @@ use railhead_model::{
     DeliveryKey, DeliveryState, DestinationId, DestinationNo, EnvironmentNo, EventUid, HostId, JobId, Origin, ShardNo,
     TenantId, TenantNo, Timestamp,
 };
-use railhead_store::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
+use railhead_store::directory::{
+    Answer, Destination, Directory, Environment, EventType, Expect, Key, Standing, Tenant,
+};
 use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 use railhead_store::jobs::{Jobs, NewReplay, Replay, Stepped};
 use railhead_store::lease::{Leases, Owned};
@@ -244,6 +246,22 @@ impl Directory for FaultyStore {
     }
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
         self.inner.core().destinations(tenant)
+    }
+    async fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError> {
+        self.inner.core().destinations_page(tenant, before, limit)
+    }
+    async fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError> {
+        self.inner.core().standings(tenant, before, limit)
     }
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {
         self.inner.core().destinations_by_no(nos)

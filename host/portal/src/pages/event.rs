@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::foreign::Foreign;
 use crate::frame::{Layout, Visitor, page};
 use crate::help;
-use crate::views::{self, Attempt, Body, Delivery, Destination, Event, Place};
+use crate::views::{Body, Delivery, Destination, Event, LastAttempt, Place};
 use askama::Template;
 use axum::Extension;
 use axum::extract::Path;
@@ -36,12 +36,11 @@ struct Line {
     place: Place,
     /// As it is configured now; `None` if it is gone, or the key does not reach it.
     destination: Option<Destination>,
+    /// With its last attempt; `None`: it was not made yet, or the key does not reach it.
     delivery: Option<Delivery>,
-    /// Newest first; empty where the key does not reach them.
-    attempts: Vec<Attempt>,
 }
 
-/// Lines that are drawn with their attempts: each costs two reads.
+/// Lines that are drawn: each costs two reads. What went over the wire is on the deliveries' own pages.
 const MAX_LINES: usize = 50;
 /// Bytes of a payload that are shown.
 const MAX_PAYLOAD: usize = 64 * 1024;
@@ -62,16 +61,12 @@ pub async fn show(Extension(visitor): Extension<Visitor>, Path((tenant, event)):
 
 async fn line(visitor: &Visitor, tenant: &str, place: Place) -> Result<Line, Failure> {
     let api = &visitor.api;
-    let mut line = Line { place, destination: None, delivery: None, attempts: Vec::new() };
+    let mut line = Line { place, destination: None, delivery: None };
     if let Some(id) = &line.place.destination {
         line.destination = api.get_if_allowed(&tenant_path(tenant, &["destinations", id.as_str()]), &[]).await?;
     }
     if let Some(id) = &line.place.delivery {
-        let path = |rest: &[&str]| tenant_path(tenant, &[&["deliveries", id.as_str()], rest].concat());
-        line.delivery = api.get_if_allowed(&path(&[]), &[]).await?;
-        let attempts: Option<views::Page<Attempt>> =
-            api.get_if_allowed(&path(&["attempts"]), &[("limit", "20")]).await?;
-        line.attempts = attempts.map(|page| page.data).unwrap_or_default();
+        line.delivery = api.get_if_allowed(&tenant_path(tenant, &["deliveries", id.as_str()]), &[]).await?;
     }
     Ok(line)
 }
@@ -137,12 +132,8 @@ impl Line {
         }
     }
 
-    fn first(&self) -> Option<&Attempt> {
-        self.attempts.last().filter(|attempt| attempt.n == 1)
-    }
-
-    fn last(&self) -> Option<&Attempt> {
-        self.attempts.first()
+    fn last(&self) -> Option<&LastAttempt> {
+        self.delivery.as_ref().and_then(|delivery| delivery.last_attempt.as_ref())
     }
 
     fn shape(&self) -> String {
@@ -174,7 +165,6 @@ mod tests {
                 place,
                 destination: went.then(|| samples::read(samples::destination())),
                 delivery: went.then(|| samples::read(samples::delivery())),
-                attempts: if went { vec![samples::read(samples::attempt())] } else { Vec::new() },
             }
         };
         let lines = places.into_iter().map(line).collect();

@@ -58,6 +58,9 @@ pub async fn sign_in(State(portal): State<Portal>, request: Request) -> Answer {
 
 /// `POST /ui/sign-out`
 pub async fn sign_out(State(portal): State<Portal>, headers: HeaderMap) -> Response {
+    if let Some(session) = Session::of(&portal, &headers) {
+        session.end(&portal);
+    }
     let mut response = redirect("/ui/sign-in");
     if let Some(cookie) = no_cookie(&portal, &headers) {
         response.headers_mut().insert(SET_COOKIE, cookie);
@@ -70,7 +73,7 @@ pub async fn sign_out(State(portal): State<Portal>, headers: HeaderMap) -> Respo
 /// # Errors
 /// It is too large, or was cut off.
 pub async fn form(request: Request, known: &[&'static str]) -> Result<Query, Failure> {
-    let body = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Failure::not_allowed())?;
+    let body = to_bytes(request.into_body(), MAX_FORM).await.map_err(|_| Failure::too_large())?;
     Ok(Query::parse(&body, known))
 }
 

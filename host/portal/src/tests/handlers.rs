@@ -96,6 +96,29 @@ async fn a_session_ends_by_time_by_sign_out_and_with_its_key() {
 }
 
 #[tokio::test]
+async fn a_cookie_that_somebody_kept_is_refused_after_sign_out() {
+    let site = site();
+    let (kept, other) = (site.signed_in(ADMIN).await, site.signed_in(ADMIN).await);
+    let changed = site.post("/ui/environment", &kept, OWN, "environment=sandbox").await.cookie();
+    site.post("/ui/sign-out", &changed, OWN, "").await;
+    let asked = site.asked.lock().expect("not poisoned").len();
+    for cookie in [&kept, &changed] {
+        assert_eq!(site.get("/ui", cookie).await.status, 303);
+    }
+    assert_eq!(site.asked.lock().expect("not poisoned").len(), asked, "its key is not used any more");
+    assert_eq!(site.get("/ui", &other).await.status, 200, "another session of the same key goes on");
+}
+
+#[tokio::test]
+async fn an_event_page_asks_for_nothing_that_went_over_the_wire() {
+    let site = site();
+    let cookie = site.signed_in(KEY).await;
+    let got = site.get(&format!("/ui/tenants/acme/events/{EVENT}"), &cookie).await;
+    assert!(got.body.contains("http-422") && got.body.contains("attempt 2, 12"), "{}", got.body);
+    assert!(site.asked.lock().expect("not poisoned").iter().all(|path| !path.contains("/attempts")));
+}
+
+#[tokio::test]
 async fn a_revoked_key_is_signed_out() {
     let site = Site::new(false, |sample| sample);
     let cookie = site.signed_in(REVOKED).await;
@@ -116,7 +139,8 @@ async fn wrong_keys_are_told_nothing_but_that() {
         assert!(!got.body.contains("Said by the API"));
     }
     let large = site.post("/ui/sign-in", "", OWN, &format!("key={}", "x".repeat(20_000))).await;
-    assert!(large.status >= 400 && !large.headers.contains_key("set-cookie"));
+    assert_eq!(large.status, 413);
+    assert!(large.body.contains("<h1>Too large</h1>") && !large.headers.contains_key("set-cookie"));
 }
 
 #[tokio::test]
@@ -166,6 +190,8 @@ async fn what_the_api_refuses_is_a_page_with_a_next_step() {
         ("/ui/tenants/acme/events/broken", 500, "req_7"),
         ("/ui/no/such/page", 404, "There is no such page"),
         ("/ui/assets/none.css", 404, "There is no such page"),
+        ("/ui/tenants/%ff", 400, "The address cannot be read"),
+        ("/ui/assets/%ff", 400, "The address cannot be read"),
     ] {
         let got = site.get(path, &cookie).await;
         assert_eq!(got.status, status, "{path}");

@@ -90,7 +90,8 @@ impl Site {
         let vault = Vault::new(MasterKeys::one(MasterKey::generate(&SystemRandom)), Arc::new(SystemRandom));
         let clock = Arc::new(Hand(AtomicI64::new(1_795_446_245_000)));
         let sealer = vault.sealer(crate::SESSION_PURPOSE);
-        let portal = Portal { api, sealer, clock: Arc::clone(&clock) as Arc<dyn Clock>, https_only };
+        let known = Arc::clone(&clock) as Arc<dyn Clock>;
+        let portal = Portal::new(api, sealer, known, Arc::new(SystemRandom), https_only);
         Self { router: router(portal), clock, asked, revoked }
     }
 

@@ -1,7 +1,8 @@
 //! Events and deliveries.
 
 use crate::foreign::Foreign;
-use crate::when::{Bytes, When};
+use crate::help;
+use crate::when::{Bytes, Span, When};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -125,8 +126,24 @@ impl Delivery {
 /// An attempt without what went over the wire.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LastAttempt {
+    /// Counts from 1.
+    pub n: u32,
     /// When it started.
     pub started_at: When,
+    /// How long it took.
+    pub duration_ms: Span,
+    /// What it came to.
+    pub outcome: Foreign,
+    /// Why.
+    pub code: Foreign,
     /// For the customer.
     pub message: Foreign,
+}
+
+impl LastAttempt {
+    /// What its code means.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        help::of(self.code.as_str())
+    }
 }

@@ -5,9 +5,11 @@ use crate::bindings::railhead::plugin::types::{Failure, Kind};
 use crate::call::{Purpose, Running};
 use crate::egress::{self, Egress, Outgoing, SendContext};
 use crate::limits::Meter;
-use crate::secret::Secret;
+use crate::load::Connector;
+use crate::secret::{Secret, Told};
 use crate::target::Scope;
 use crate::tokens::{Fresh, Take, taken};
+use railhead_model::Clock;
 use railhead_model::manifest::CredentialUse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,6 +71,9 @@ impl Guest {
             take: Take::of(take)?,
             origins: origins(&self.scope, &outgoing)?,
             egress: self.egress.clone(),
+            connector: self.scope.connector.clone(),
+            told: self.scope.told.clone(),
+            clock: self.clock.clone(),
             destination: self.scope.destination,
             running: self.running.clone(),
             meter: self.meter.clone(),
@@ -90,6 +95,9 @@ struct Exchange {
     /// Where the token may go.
     origins: Vec<String>,
     egress: Arc<Egress>,
+    connector: Arc<Connector>,
+    told: Arc<Told>,
+    clock: Arc<dyn Clock>,
     destination: i64,
     running: Option<Arc<Running>>,
     meter: Arc<Meter>,
@@ -109,7 +117,12 @@ impl Exchange {
             running.show(&events, sent.exchange);
         }
         let (bytes, life_ms) = taken(&sent.result?, &self.take, &masker)?;
-        Ok(Fresh { token: token(&self.origins, &bytes), life_ms })
+        let token = token(&self.origins, &bytes);
+        // Before anybody has it.
+        let now_ms = self.clock.monotonic_ms();
+        self.connector.told.forget(now_ms);
+        self.meter.charged(|| self.told.keep(&token, life_ms, now_ms));
+        Ok(Fresh { token, life_ms })
     }
 
     /// What a preview gets: judged and made as if it were sent.

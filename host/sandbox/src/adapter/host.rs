@@ -111,10 +111,10 @@ impl Host for Guest {
         if self.log_lines > MAX_LOG_LINES {
             return Ok(());
         }
-        let message = self.presentable(&message);
-        let fields: Vec<String> =
-            fields.iter().take(32).map(|(name, value)| self.presentable(&format!("{name}={value}"))).collect();
-        let fields = fields.join(" ");
+        let (message, fields) = self.meter.charged(|| {
+            let fields = fields.iter().take(32).map(|(name, value)| self.presentable(&format!("{name}={value}")));
+            (self.presentable(&message), fields.collect::<Vec<_>>().join(" "))
+        });
         let (connector, destination) = (&self.scope.connector.manifest.name, self.scope.destination);
         // Guests do not write above `info`: an operator's warnings are the host's own.
         match level.as_str() {

@@ -1,5 +1,6 @@
 //! One exchange, from pieces to the record of it.
 
+use super::aside::starting_on;
 use super::clients::Route;
 use super::failure::{Failure, FailureKind};
 use super::fill::{self, Ready};
@@ -45,6 +46,7 @@ impl Inner {
         let (plain, host) = (scheme == "http", host.to_owned());
         let masker = (ctx.purpose == Purpose::Send).then_some(&*masker);
         let phases = record.phases.clone();
+        let threads = self.aside.threads(destination, ctx.clock.monotonic_ms());
         let head = PHASES.scope(phases, async {
             self.judge_address(&url, port, plain).await?;
             let identity = identity.as_ref().and_then(|secret| secret.identity()).filter(|_| !plain);
@@ -53,11 +55,17 @@ impl Inner {
             let mut request = reqwest::Request::new(method, url);
             *request.headers_mut() = headers;
             *request.body_mut() = (!body.is_empty()).then(|| body.into());
-            client.execute(request).await.map_err(|error| errors::of(error, &host))
+            starting_on(threads, client.execute(request)).await.map_err(|error| errors::of(error, &host))
         });
-        let answer =
-            tokio::time::timeout(bound, head).await.unwrap_or_else(|_| Err(no_answer(&host, &record.phases)))?;
+        let head = tokio::time::timeout(bound, head).await;
         let head_us = record.answered();
+        if self.aside.note(destination, head.is_ok().then_some(head_us), ctx.clock.monotonic_ms()) {
+            self.clients.forget(destination); // its connections live among the others
+        }
+        let answer = head.unwrap_or_else(|_| {
+            record.exchange.timings.head_us = None;
+            Err(no_answer(&host, &record.phases))
+        })?;
         let left = bound.saturating_sub(Duration::from_micros(head_us));
         let answer = answer::read(answer, masker, left, &host).await?;
         record.exchange.timings.body_us = Some(answer.body_us);

@@ -1,15 +1,13 @@
 //! Takes secrets out of what comes back, before a guest or the record sees it.
 
-use super::{Encoding, Secret, encode};
-use aho_corasick::AhoCorasick;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use super::finder::{self, Finder};
+use super::spelling::{self, Unescaped};
+use super::{Secret, Told};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
-use zeroize::Zeroizing;
 
 /// What stands where a secret stood.
 pub const MASK: &str = "••••";
@@ -20,11 +18,14 @@ pub(super) const SHORTEST: usize = 8;
 /// Headers that are masked whole, whatever they hold.
 const ALWAYS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
-/// Finds every secret of a session, in every encoding, in anything. Built once per session.
+/// Finds every secret of a destination, in every encoding, in anything. Built once per edition of it.
 pub struct Masker {
-    finder: Finder,
+    /// Its own, and before it those of the masker that this one widens.
+    finders: Vec<Arc<Finder>>,
     longest: usize,
     secrets: Vec<Arc<Secret>>,
+    /// What comes while it is in use.
+    told: Arc<Told>,
     /// Of the secrets above and some composed ones: connectors compose the same ones for every request.
     wider: Mutex<Vec<Arc<Masker>>>,
 }
@@ -32,35 +33,17 @@ pub struct Masker {
 /// Wider maskers that are kept.
 const MAX_WIDER: usize = 8;
 
-enum Finder {
-    /// There is nothing to find.
-    Nothing,
-    /// One automaton for all values in all encodings.
-    Automaton(AhoCorasick),
-    /// The automaton could not be built: everything is masked.
-    Everything,
-}
-
 impl Masker {
     /// A masker of these secrets.
     #[must_use]
     pub fn new(secrets: impl IntoIterator<Item = Arc<Secret>>) -> Arc<Self> {
-        let secrets: Vec<_> = secrets.into_iter().collect();
-        let mut patterns: Vec<_> = secrets.iter().flat_map(|secret| secret.values()).flat_map(spellings).collect();
-        patterns.sort_unstable_by(|one, other| one.as_slice().cmp(other));
-        patterns.dedup_by(|one, other| one.as_slice() == other.as_slice());
-        let longest = patterns.iter().map(|pattern| pattern.len()).max().unwrap_or(0);
-        let finder = if patterns.is_empty() {
-            Finder::Nothing
-        } else {
-            // Hexadecimal digits, escapes and the names of headers come in either case.
-            let built = AhoCorasick::builder()
-                .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
-                .ascii_case_insensitive(true)
-                .build(patterns.iter().map(|pattern| pattern.as_slice()));
-            built.map_or(Finder::Everything, Finder::Automaton)
-        };
-        Arc::new(Self { finder, longest, secrets, wider: Mutex::default() })
+        Self::with_told(secrets, Arc::default())
+    }
+
+    /// A masker of these secrets, and of all tokens that come.
+    pub(crate) fn with_told(secrets: impl IntoIterator<Item = Arc<Secret>>, told: Arc<Told>) -> Arc<Self> {
+        let nothing = Self { finders: Vec::new(), longest: 0, secrets: Vec::new(), told, wider: Mutex::default() };
+        nothing.widened(secrets)
     }
 
     /// A masker that also knows `more`; the same one if it knew them all. Those made last are kept.
@@ -74,7 +57,7 @@ impl Masker {
         if let Some(kept) = wider.iter().find(|kept| unknown.iter().all(|secret| kept.knows(secret))) {
             return kept.clone();
         }
-        let made = Self::new(self.secrets.iter().cloned().chain(unknown));
+        let made = self.widened(unknown);
         if wider.len() >= MAX_WIDER {
             wider.remove(0);
         }
@@ -82,23 +65,36 @@ impl Masker {
         made
     }
 
-    /// A masker that also knows `more`, for the caller to keep.
-    #[must_use]
-    pub fn and(&self, more: impl IntoIterator<Item = Arc<Secret>>) -> Arc<Self> {
-        Self::new(self.secrets.iter().cloned().chain(more))
+    /// What this one finds is not built again.
+    fn widened(&self, more: impl IntoIterator<Item = Arc<Secret>>) -> Arc<Self> {
+        let more: Vec<_> = more.into_iter().collect();
+        let values: Vec<_> = more.iter().flat_map(|secret| secret.values()).collect();
+        let longest = self.longest.max(longest(&values));
+        let finder = Finder::new(values.into_iter().flat_map(spelling::spellings).collect());
+        let finders = self.finders.iter().cloned().chain((!finder.is_empty()).then(|| Arc::new(finder))).collect();
+        let secrets = self.secrets.iter().cloned().chain(more).collect();
+        Arc::new(Self { finders, longest, secrets, told: self.told.clone(), wider: Mutex::default() })
     }
 
     /// True if it looks for this secret, or for the same values.
     #[must_use]
     pub fn knows(&self, secret: &Arc<Secret>) -> bool {
         let same = |known: &Arc<Secret>| known.values() == secret.values();
-        self.secrets.iter().any(|known| Arc::ptr_eq(known, secret)) || self.secrets.iter().any(same)
+        self.secrets.iter().any(|known| Arc::ptr_eq(known, secret))
+            || self.secrets.iter().any(same)
+            || self.told.knows(secret)
     }
 
     /// Bytes of the longest thing that it looks for: a cut closer than that to the end of a secret would leave its start.
     #[must_use]
-    pub const fn longest(&self) -> usize {
-        self.longest
+    pub fn longest(&self) -> usize {
+        self.longest.max(self.told.longest())
+    }
+
+    /// Bytes of memory that it takes to find them, without what other maskers share.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.finders.last().map_or(0, |finder| finder.size())
     }
 
     /// Masks bytes; shares them where nothing is found.
@@ -143,19 +139,18 @@ impl Masker {
 
     /// The bytes before `end`, masked; `None` if nothing is found before it.
     fn masked(&self, bytes: &[u8], end: usize) -> Option<Vec<u8>> {
-        let finder = match &self.finder {
-            Finder::Nothing => return None,
-            Finder::Everything => return Some(MASK.as_bytes().to_vec()),
-            Finder::Automaton(finder) => finder,
-        };
-        let mut found = ranges(finder, bytes);
-        found.retain(|range| range.start < end);
-        if found.is_empty() {
+        if self.finders.is_empty() && self.told.is_empty() {
+            return None;
+        }
+        let unescaped = Unescaped::of(bytes);
+        let found = self.finders.iter().map(|finder| ranges(finder, bytes, unescaped.as_ref()));
+        let found = found.fold(self.told.ranges(bytes, unescaped.as_ref()), joined);
+        if found.first().is_none_or(|range| range.start >= end) {
             return None;
         }
         let mut out = Vec::with_capacity(bytes.len());
         let mut from = 0;
-        for range in found {
+        for range in found.into_iter().take_while(|range| range.start < end) {
             out.extend_from_slice(bytes.get(from..range.start).unwrap_or_default());
             out.extend_from_slice(MASK.as_bytes());
             from = range.end;
@@ -177,61 +172,37 @@ pub(crate) fn always_masked(name: &str) -> bool {
 }
 
 /// Every match, overlapping ones as one range: a secret whose start is also the end of another goes whole.
-fn ranges(finder: &AhoCorasick, bytes: &[u8]) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = finder.find_overlapping_iter(bytes).map(|at| at.range()).collect();
-    found.sort_unstable_by_key(|range| range.start);
-    found.dedup_by(|next, kept| {
-        let overlaps = next.start <= kept.end;
-        if overlaps {
-            kept.end = kept.end.max(next.end);
-        }
-        overlaps
-    });
+pub(super) fn ranges(finder: &Finder, text: &[u8], unescaped: Option<&Unescaped>) -> Vec<Range<usize>> {
+    let found = finder.ranges(text);
+    let Some(unescaped) = unescaped else { return found };
+    let escaped = finder.ranges(&unescaped.text).iter().map(|range| unescaped.written(range)).collect();
+    joined(found, escaped)
+}
+
+/// Two lists of ranges as one.
+fn joined(one: Vec<Range<usize>>, other: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    if one.is_empty() || other.is_empty() {
+        return if one.is_empty() { other } else { one };
+    }
+    let mut all = one;
+    all.extend(other);
+    all.sort_unstable_by_key(|range| range.end);
+    let mut found = Vec::with_capacity(all.len());
+    all.into_iter().for_each(|range| finder::add(&mut found, range));
     found
 }
 
-/// A value in every encoding in which a peer may send it back.
-fn spellings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
-    if value.len() < SHORTEST {
-        return Vec::new();
-    }
-    use Encoding::{Base64, Base64url, Form, Hex, Json, Percent, Raw, Xml};
-    let mut all: Vec<_> = [Raw, Base64, Base64url, Hex, Percent, Form, Json, Xml].map(|way| encode(value, way)).into();
-    let json = Zeroizing::new(String::from_utf8_lossy(&encode(value, Json)).into_owned());
-    all.push(Zeroizing::new(json.replace('/', "\\/").into_bytes()));
-    all.push(Zeroizing::new(json.replace('\\', "\\\\").replace('"', "\\\"").into_bytes())); // JSON within JSON
-    all.push(every(value, b"%"));
-    all.push(every(value, b"\\u00"));
-    all.extend((0..3).flat_map(|shift| inside_base64(value, shift)));
-    all.retain(|spelling| spelling.len() >= SHORTEST);
-    all
-}
-
-/// Each byte as two hexadecimal digits, escaped though it need not be.
-fn every(value: &[u8], escape: &[u8]) -> Zeroizing<Vec<u8>> {
-    // At its full size from the start: a vector that grows leaves copies.
-    let mut out = Zeroizing::new(Vec::with_capacity(value.len() * (escape.len() + 2)));
-    for byte in value {
-        out.extend_from_slice(escape);
-        out.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
-    }
-    out
-}
-
-/// What base64 of something longer shows of a value that begins `shift` bytes after a group of three: only the
-/// characters that its neighbours have no part in.
-fn inside_base64(value: &[u8], shift: usize) -> [Zeroizing<Vec<u8>>; 2] {
-    let mut padded = Zeroizing::new(vec![0; shift]);
-    padded.extend_from_slice(value);
-    let first = (shift * 8).div_ceil(6);
-    let last = padded.len() * 8 / 6;
-    [STANDARD.encode(&*padded), URL_SAFE_NO_PAD.encode(&*padded)]
-        .map(|text| Zeroizing::new(text.as_bytes().get(first..last).unwrap_or_default().to_vec()))
+/// Bytes that the longest spelling of values may take.
+pub(super) fn longest(values: &[&[u8]]) -> usize {
+    values.iter().map(|value| value.len()).max().unwrap_or(0).saturating_mul(spelling::WIDEST_ESCAPE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::{Encoding, encode};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use railhead_model::manifest::{CredentialKind, CredentialUse};
 
     fn secret(value: &[u8]) -> Arc<Secret> {
@@ -269,6 +240,52 @@ mod tests {
     fn overlapping_secrets_leave_no_rest() {
         let masker = Masker::new([secret(b"abcdefgh1234"), secret(b"1234ijklmnop")]);
         assert_eq!(masker.text("x abcdefgh1234ijklmnop y"), format!("x {MASK} y"));
+    }
+
+    #[test]
+    fn pieces_that_contain_each_other_become_one_mask() {
+        // 64 segments, each the beginning of the next one, and an answer that is all of them at each of its bytes.
+        let segments: Vec<String> = (8..72).map(|length| "a".repeat(length)).collect();
+        let url = format!("https://x.test/{}", segments.join("/"));
+        let url = Secret::parse("url", CredentialKind::Url, CredentialUse::Url, &[], url.as_bytes()).unwrap();
+        let masker = Masker::new([url]);
+        assert_eq!(masker.text(&"a".repeat(300_000)), MASK);
+        assert!(masker.size() < 1 << 20, "{}", masker.size());
+    }
+
+    #[test]
+    fn the_most_that_a_destination_may_have_takes_little_memory() {
+        let letters: String = (0..16_384_u32).map(|n| char::from(b'a' + (n * n / 7 % 26) as u8)).collect();
+        let masker = Masker::new([secret(letters.as_bytes())]);
+        assert!(masker.size() < 2 << 20, "{}", masker.size());
+        assert_eq!(masker.longest(), 6 * 16_384);
+    }
+
+    #[test]
+    fn escapes_are_seen_through_however_they_are_mixed() {
+        let masker = Masker::new([secret("p@ss+w/rd<é>".as_bytes())]);
+        for echo in
+            ["p%40ss%2bw%2Frd%3c%C3%A9%3E", "p@ss\\u002Bw\\/rd\\u003C\\u00E9>", "\\\\u0070@ss+w\\\\/rd<\\\\\\u00e9>"]
+        {
+            assert_eq!(masker.text(&format!("%[{echo}]\\")), format!("%[{MASK}]\\"), "{echo}");
+        }
+        assert_eq!(masker.text("%2p@ss+w/rd<é>%5"), format!("%2{MASK}%5"), "what looks like an escape hides nothing");
+    }
+
+    #[test]
+    fn tokens_that_come_later_are_masked_by_every_masker_of_the_destination() {
+        let told = Arc::new(Told::default());
+        let older = Masker::with_told([secret(b"client-secret")], told.clone());
+        let newer = Masker::with_told([], told.clone());
+        let composed = Secret::derived("composed", CredentialUse::Place, &[], b"user:client-secret".to_vec());
+        let wider = older.with([&composed]);
+        let token = Secret::derived("token", CredentialUse::Place, &[], b"token-one".to_vec());
+        told.keep(&token, None, 0);
+        for masker in [&older, &newer, &wider] {
+            assert_eq!(masker.text("[token%2Done]"), format!("[{MASK}]"));
+            assert!(Arc::ptr_eq(masker, &masker.with([&token])), "it is known");
+        }
+        assert_eq!(wider.text("user:client-secret/token-one"), format!("{MASK}/{MASK}"));
     }
 
     #[test]

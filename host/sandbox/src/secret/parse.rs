@@ -16,6 +16,12 @@ use zeroize::Zeroizing;
 
 /// Bytes that a credential field may hold.
 pub const MAX_SECRET: usize = 16 * 1024;
+/// Bytes of a URL: it is masked whole, and its pieces each by itself.
+pub const MAX_URL: usize = 4 * 1024;
+/// Segments of a URL's path and parameters of its query, together: each is masked by itself.
+pub const MAX_URL_PARTS: usize = 64;
+/// Headers of a map.
+pub const MAX_HEADERS: usize = 32;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -109,6 +115,9 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 fn whole_url(text: &str) -> Result<Value, SecretError> {
+    if text.len() > MAX_URL {
+        return Err(SecretError::new("secret-too-long", format!("The URL has more than {MAX_URL} bytes.")));
+    }
     let url = url::Url::parse(text.trim())
         .map_err(|error| SecretError::new("secret-not-url", format!("The value is not a URL: {error}.")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
@@ -116,6 +125,11 @@ fn whole_url(text: &str) -> Result<Value, SecretError> {
             "secret-not-url",
             "The URL must begin with https:// and hold no user name or password.",
         ));
+    }
+    let segments = url.path().split('/').skip(1).count();
+    if segments + url.query().map_or(0, |query| query.split('&').count()) > MAX_URL_PARTS {
+        let message = format!("The URL has more than {MAX_URL_PARTS} path segments and query parameters.");
+        return Err(SecretError::new("secret-too-many-parts", message));
     }
     let (origin, pieces) = (url.origin(), pieces(&url));
     Ok(Value::Url(Zeroizing::new(url.into()), origin, pieces))
@@ -154,6 +168,10 @@ fn headers(text: &str) -> Result<Value, SecretError> {
     }
     if map.is_empty() {
         return Err(wrong("There is no header in it.".to_owned()));
+    }
+    if map.len() > MAX_HEADERS {
+        let message = format!("There are more than {MAX_HEADERS} headers in it.");
+        return Err(SecretError::new("secret-too-many-headers", message));
     }
     for (name, value) in &map {
         let name = crate::egress::header_name(name).map_err(|failure| wrong(failure.message))?;
@@ -259,6 +277,22 @@ mod tests {
         for wrong in ["hooks.example.com", "ftp://x/y", "https://user:pw@x/"] {
             assert_eq!(code(CredentialKind::Url, wrong), "secret-not-url", "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_masked_by_pieces_has_few_pieces() {
+        let path = |segments: usize| "/a".repeat(segments);
+        assert!(parse(CredentialKind::Url, &format!("https://x.test{}?a=1&b=2", path(62))).is_ok());
+        for many in [path(65), format!("{}?a=1&b=2", path(63)), format!("/?{}", "a=1&".repeat(70))] {
+            assert_eq!(code(CredentialKind::Url, &format!("https://x.test{many}")), "secret-too-many-parts");
+        }
+        assert_eq!(code(CredentialKind::Url, &format!("https://x.test/{}", "a".repeat(4_096))), "secret-too-long");
+        let map = |headers: usize| {
+            let members: Vec<_> = (0..headers).map(|n| format!(r#""x-{n}": "v-0123456789""#)).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(parse(CredentialKind::Headers, &map(32)).is_ok());
+        assert_eq!(code(CredentialKind::Headers, &map(33)), "secret-too-many-headers");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::{committing, undone};
 use crate::rows::{bytes, count, get, int, json, numbered, time, time_opt, to_json};
 use railhead_model::{DestinationId, DestinationNo, DestinationState, Ordering, ShardNo, TenantNo};
 use railhead_store::StoreError;
-use railhead_store::directory::{Credential, Destination, Expect, sort_credentials};
+use railhead_store::directory::{Credential, Destination, Expect, Standing, sort_credentials};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::collections::BTreeMap;
@@ -53,6 +53,50 @@ pub async fn of_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<Vec<De
         .await
         .map_err(undone)?;
     whole(&mut connection, &rows).await
+}
+
+pub async fn page(
+    store: &PostgresStore,
+    tenant: TenantNo,
+    before: Option<DestinationNo>,
+    limit: u32,
+) -> Result<Vec<Destination>, StoreError> {
+    let mut connection = store.desk().await?;
+    let sql = format!("{SELECT} WHERE tenant = $1 AND no < $2 ORDER BY no DESC LIMIT $3");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(tenant.0)
+        .bind(before.map_or(i64::MAX, |no| no.0))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(undone)?;
+    whole(&mut connection, &rows).await
+}
+
+pub async fn standings(
+    store: &PostgresStore,
+    tenant: TenantNo,
+    before: Option<DestinationNo>,
+    limit: u32,
+) -> Result<Vec<Standing>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, state, health::text AS health FROM destination
+         WHERE tenant = $1 AND no < $2 ORDER BY no DESC LIMIT $3",
+    )
+    .bind(tenant.0)
+    .bind(before.map_or(i64::MAX, |no| no.0))
+    .bind(i64::from(limit))
+    .fetch_all(&mut *store.desk().await?)
+    .await
+    .map_err(undone)?;
+    let read = |row: &PgRow| {
+        Ok(Standing {
+            no: DestinationNo(get(row, "no")?),
+            state: numbered(row, "state", DestinationState::from_number)?,
+            health: json(row, "health")?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 pub async fn by_nos(store: &PostgresStore, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {

@@ -6,7 +6,7 @@ use crate::error::{Res, damaged};
 use crate::work::queue::take_seqs;
 use railhead_model::{DestinationId, DestinationNo, DestinationState, End, Ordering, ShardNo, TenantNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::directory::{Credential, Destination, Expect, sort_credentials};
+use railhead_store::directory::{Credential, Destination, Expect, Standing, sort_credentials};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -52,6 +52,46 @@ pub(super) async fn of_tenant(connection: &mut SqliteConnection, tenant: TenantN
         LazyLock::new(|| format!("SELECT {COLUMNS} FROM destination d WHERE d.tenant = ? ORDER BY d.no"));
     let rows = sqlx::query(SQL.as_str()).bind(tenant.0).fetch_all(&mut *connection).await?;
     whole(connection, rows).await
+}
+
+pub(super) async fn page(
+    connection: &mut SqliteConnection,
+    tenant: TenantNo,
+    before: Option<DestinationNo>,
+    limit: u32,
+) -> Res<Vec<Destination>> {
+    // The numbers alone are sorted: the index by tenant holds them, so only a page's own rows are read.
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT {COLUMNS} FROM (SELECT no FROM destination WHERE tenant = ? AND no < ? ORDER BY no DESC LIMIT ?) asked
+             CROSS JOIN destination d ON d.no = asked.no ORDER BY d.no DESC"
+        )
+    });
+    let query = sqlx::query(SQL.as_str()).bind(tenant.0).bind(before.map_or(i64::MAX, |no| no.0));
+    let rows = query.bind(i64::from(limit)).fetch_all(&mut *connection).await?;
+    whole(connection, rows).await
+}
+
+pub(super) async fn standings(
+    connection: &mut SqliteConnection,
+    tenant: TenantNo,
+    before: Option<DestinationNo>,
+    limit: u32,
+) -> Res<Vec<Standing>> {
+    let sql = "SELECT d.no, d.state, d.health
+               FROM (SELECT no FROM destination WHERE tenant = ? AND no < ? ORDER BY no DESC LIMIT ?) asked
+               CROSS JOIN destination d ON d.no = asked.no ORDER BY d.no DESC";
+    let query = sqlx::query(sql).bind(tenant.0).bind(before.map_or(i64::MAX, |no| no.0));
+    let rows = query.bind(i64::from(limit)).fetch_all(connection).await?;
+    let read = |row: &SqliteRow| {
+        let mut cells = Cells::new(row);
+        Ok(Standing {
+            no: cells.destination()?,
+            state: cells.word(DestinationState::from_number)?,
+            health: cells.json()?,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn by_no(connection: &mut SqliteConnection, nos: Vec<DestinationNo>) -> Res<Vec<Destination>> {

@@ -3,7 +3,7 @@
 use super::ModelStore;
 use crate::StoreError;
 use crate::accept::{Accept, Accepted, NewEvent};
-use crate::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Tenant};
+use crate::directory::{Answer, Destination, Directory, Environment, EventType, Expect, Key, Standing, Tenant};
 use crate::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 use crate::jobs::{Jobs, NewReplay, Replay, Stepped};
 use crate::lease::{Leases, Owned};
@@ -167,6 +167,22 @@ impl Directory for ModelStore {
     }
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
         self.core().destinations(tenant)
+    }
+    async fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError> {
+        self.core().destinations_page(tenant, before, limit)
+    }
+    async fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError> {
+        self.core().standings(tenant, before, limit)
     }
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {
         self.core().destinations_by_no(nos)

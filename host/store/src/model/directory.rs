@@ -3,7 +3,7 @@
 use super::ModelCore;
 use crate::StoreError;
 use crate::directory::{
-    ANSWER_KEPT_MS, Answer, Destination, Environment, EventType, Expect, Key, Tenant, sort_credentials,
+    ANSWER_KEPT_MS, Answer, Destination, Environment, EventType, Expect, Key, Standing, Tenant, sort_credentials,
 };
 use bytes::Bytes;
 use railhead_model::{
@@ -208,6 +208,35 @@ impl ModelCore {
     /// None of its own.
     pub fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
         Ok(self.destinations.values().filter(|found| found.tenant == tenant).cloned().collect())
+    }
+
+    /// See [`crate::Directory::destinations_page`].
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn destinations_page(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Destination>, StoreError> {
+        let upper = before.map_or(Unbounded, Excluded);
+        let newest = self.destinations.range((Unbounded, upper)).rev().map(|(_, found)| found);
+        Ok(newest.filter(|found| found.tenant == tenant).take(limit as usize).cloned().collect())
+    }
+
+    /// See [`crate::Directory::standings`].
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn standings(
+        &self,
+        tenant: TenantNo,
+        before: Option<DestinationNo>,
+        limit: u32,
+    ) -> Result<Vec<Standing>, StoreError> {
+        let page = self.destinations_page(tenant, before, limit)?;
+        Ok(page.into_iter().map(|one| Standing { no: one.no, state: one.state, health: one.health }).collect())
     }
 
     /// See [`crate::Directory::destinations_by_no`].

@@ -257,6 +257,33 @@ pub async fn destinations_are_found_by_shard<S: Store>(store: &S) {
     assert_eq!(found, expected, "the destinations of the shards are found by number, each once");
 }
 
+/// A tenant's destinations come page by page, newest first, and their standings without the rest.
+pub async fn destinations_are_listed_newest_first<S: Store>(store: &S) {
+    let world = World::new(store, 5).await;
+    let tenant = world.tenant.no;
+    let other = World::new(store, 1).await;
+    let mut paused = store.destinations_by_no(&[world.destinations[2]]).await.expect("a read").remove(0);
+    paused.state = DestinationState::Paused;
+    let paused = store.put_destination(&paused, Expect::Anything).await.expect("a write");
+    let expected: Vec<_> = world.destinations.iter().rev().copied().collect();
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let page = store.destinations_page(tenant, before, 2).await.expect("a read");
+        assert!(page.len() <= 2, "a page holds no more than asked");
+        let Some(last) = page.last() else { break };
+        before = Some(last.no);
+        found.extend(page);
+    }
+    assert_eq!(found.iter().map(|found| found.no).collect::<Vec<_>>(), expected, "each comes once");
+    assert!(!expected.contains(&other.to()), "a foreign one does not");
+    assert_eq!(found[2], paused, "each is whole");
+    let standings = store.standings(tenant, None, 10).await.expect("a read");
+    assert_eq!(standings.iter().map(|one| one.no).collect::<Vec<_>>(), expected, "newest first");
+    assert_eq!((standings[2].state, &standings[2].health), (DestinationState::Paused, &paused.health), "as they are");
+    let rest = store.standings(tenant, Some(expected[1]), 2).await.expect("a read");
+    assert_eq!(rest, standings[2..4], "no more than asked, from where it was asked");
+}
+
 /// Event types are listed by name; their revision guards writes.
 pub async fn event_types_have_revisions<S: Store>(store: &S) {
     let world = World::new(store, 0).await;

@@ -62,6 +62,15 @@ fn without_end() -> Vec<Row> {
         ),
         ("slow-body", Reply::Drip(head, raw("x"), PAUSE), "uncertain", "body-timeout", Some(200)),
         ("slow-chunks", Reply::Drip(chunked(""), raw("1\r\nx\r\n"), PAUSE), "uncertain", "body-timeout", Some(200)),
+        // Not without end: the HTTP library reads as long as they come, and would hold its thread (host/sandbox/src/egress/
+        // aside.rs says what becomes of such a peer).
+        (
+            "many-continues",
+            Reply::Stall(raw("HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000))),
+            "uncertain",
+            "timeout",
+            None,
+        ),
         (
             "slow-continues",
             Reply::Drip(Vec::new(), raw("HTTP/1.1 100 Continue\r\n\r\n"), PAUSE),

@@ -10,6 +10,7 @@ use crate::views::{self, Wire};
 use railhead_model::{AttemptKey, BodyPart, DeliveryKey, EventUid, Transcript};
 use railhead_store::directory::Tenant;
 use railhead_store::history::AttemptRow;
+use railhead_vault::TenantKeys;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -59,14 +60,7 @@ pub async fn views(
     let keys = call.keys(tenant)?;
     let mut opened = Vec::with_capacity(rows.len());
     for row in rows {
-        // Sealed for the first of those that share it.
-        let owner = row.owner.unwrap_or(AttemptKey { delivery, n: row.attempt.n });
-        let open = |sealed| keys.open_transcript(owner.delivery, owner.n, sealed);
-        let plain = row.transcript.as_deref().map(open).transpose()?;
-        let read = |plain: Vec<u8>| {
-            serde_json::from_slice::<Transcript>(&plain).map(|transcript| transcript.seen_by(delivery.event))
-        };
-        opened.push((row, plain.map(read).transpose().map_err(|error| Problem::internal(&error))?));
+        opened.push((row, open(&keys, delivery, row)?));
     }
     let wire = wire(call, tenant, delivery.event, opened.iter().filter_map(|(_, read)| read.as_ref())).await?;
     let view = |(row, transcript): &(&AttemptRow, Option<Transcript>)| {
@@ -75,8 +69,21 @@ pub async fn views(
     Ok(opened.iter().map(view).collect())
 }
 
+/// What went over the wire at an attempt, if it is on record.
+///
+/// # Errors
+/// 500 for what does not open.
+pub fn open(keys: &TenantKeys, delivery: DeliveryKey, row: &AttemptRow) -> Result<Option<Transcript>, Problem> {
+    // Sealed for the first of those that share it.
+    let owner = row.owner.unwrap_or(AttemptKey { delivery, n: row.attempt.n });
+    let Some(sealed) = row.transcript.as_deref() else { return Ok(None) };
+    let plain = keys.open_transcript(owner.delivery, owner.n, sealed)?;
+    let read: Transcript = serde_json::from_slice(&plain).map_err(|error| Problem::internal(&error))?;
+    Ok(Some(read.seen_by(delivery.event)))
+}
+
 /// Payloads of other events of the same request that are looked up at most.
-const MAX_OTHERS: usize = 100;
+pub const MAX_OTHERS: usize = 100;
 
 /// The payloads that these transcripts refer to, for those who may see them.
 async fn wire(

@@ -61,6 +61,7 @@ pub async fn create(call: &Call, tenant: &Tenant, id: DestinationId, body: Value
     destination::generate_missing(&manifest, &[], &mut changes, call.state.random.as_ref());
     let (no, now) = (call.state.store.next_destination_no().await?, call.state.now());
     let credentials = destination::apply(&*call.keys(tenant)?, no, Vec::new(), changes, now);
+    destination::check_total(call, "/credentials", &spec.connector, &credentials)?;
     let wanted = Destination {
         no,
         tenant: tenant.no,

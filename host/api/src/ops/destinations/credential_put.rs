@@ -78,6 +78,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let Some((_, change)) = change else { return Err(wrong(errors)) };
     let keys = call.keys(&tenant)?;
     destination::seal(&keys, found.no, &mut found.credentials, &field, change, call.state.now(), input.overlap_ms);
+    destination::check_total(&call, "/value", &found.spec.connector, &found.credentials)?;
     let saved = super::put::save(&call, &tenant, found, expect, if_match).await?;
     super::get::answer(&call, &tenant, &saved, 200).await
 }

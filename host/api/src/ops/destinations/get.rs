@@ -30,7 +30,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 }
 
 /// Waiting deliveries are counted up to this: counting more would cost as much as the backlog is long.
-const WAITING_CAP: u32 = 10_000;
+pub const WAITING_CAP: u32 = 10_000;
 
 /// Adds `waiting` to the views of these destinations.
 ///

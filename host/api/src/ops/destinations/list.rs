@@ -5,6 +5,7 @@ use crate::auth::Action;
 use crate::call::Call;
 use crate::operation::{Example, PAGE, answers, operation};
 use crate::problem::Problem;
+use railhead_model::DestinationNo;
 
 operation! {
     id: "destinations.list",
@@ -21,9 +22,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = call.tenant().await?;
     let page = call.page()?;
     let before: Option<i64> = page.after()?;
-    let mut rows = call.state.store.destinations(tenant.no).await?;
-    rows.retain(|row| before.is_none_or(|before| row.no.0 < before));
-    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.no));
+    let mut rows = call.state.store.destinations_page(tenant.no, before.map(DestinationNo), page.limit + 1).await?;
     let more = rows.len() > page.limit as usize;
     rows.truncate(page.limit as usize);
     let next = rows.last().filter(|_| more).map(|row| row.no.to_string());

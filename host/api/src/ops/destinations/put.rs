@@ -63,7 +63,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 /// Writes what somebody wants over what is there.
 ///
 /// # Errors
-/// 422; 403 for credentials that would go elsewhere; 409 or 412 for a lost race.
+/// 422; 403 for credentials that would go elsewhere or be used in another way; 409 or 412 for a lost race.
 pub async fn replace(
     call: &Call,
     tenant: &Tenant,
@@ -82,7 +82,7 @@ pub async fn replace(
     let sent = destination::redirected(call, &found, &spec.config);
     if !sent.is_empty() && !call.may(Action::CredentialsWrite) {
         let detail = format!(
-            "The change sends credentials ({}) to another origin: it needs the scope `{}` too.",
+            "The change decides where credentials ({}) go or how they are used: it needs the scope `{}` too.",
             sent.join(", "),
             Action::CredentialsWrite.scope()
         );
@@ -91,6 +91,7 @@ pub async fn replace(
     found.spec = spec;
     found.credentials =
         destination::apply(&*call.keys(tenant)?, found.no, found.credentials, changes, call.state.now());
+    destination::check_total(call, "/credentials", &found.spec.connector, &found.credentials)?;
     save(call, tenant, found, expect, if_match).await
 }
 

@@ -125,7 +125,12 @@ fn event(call: &Call, tenant: &Tenant, raw: &RawValue) -> Result<Draft, Problem>
 }
 
 fn given(call: &Call, tenant: &Tenant) -> Given {
-    Given { tenant: Some(tenant.id.to_string()), traceparent: None, max_payload: call.state.options.max_payload }
+    Given {
+        tenant: Some(tenant.id.to_string()),
+        reserved: tenant.id.is_reserved(),
+        traceparent: None,
+        max_payload: call.state.options.max_payload,
+    }
 }
 
 /// The first example of an event type.

@@ -7,6 +7,8 @@ use crate::call::Call;
 use crate::operation::{Example, PAGE, answers, operation};
 use crate::ops::destinations::get;
 use crate::problem::Problem;
+use railhead_model::DestinationNo;
+use std::collections::BTreeMap;
 
 operation! {
     id: "environment.destinations",
@@ -24,12 +26,20 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let page = call.page()?;
     let group: Group<i64> = Group::of(&call, &page).await?;
     let mut found = Vec::new();
-    for tenant in group.tenants.iter().filter(|tenant| !tenant.id.is_reserved()) {
-        let mut rows = call.state.store.destinations(tenant.no).await?;
-        rows.retain(|row| group.before().is_none_or(|before| row.no.0 < before));
-        found.push((rows.into_iter().map(|row| (row.no.0, (tenant, row))).collect(), None));
+    for tenant in &group.tenants {
+        let before = group.before().map(DestinationNo);
+        let mut rows = call.state.store.standings(tenant.no, before, page.limit + 1).await?;
+        let more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.no.0);
+        found.push((rows.into_iter().map(|row| (row.no.0, (tenant, row.no))).collect(), next));
     }
     let (rows, next) = group.merge(found);
+    // Only what the page shows is read whole; one that was deleted meanwhile is left out.
+    let nos: Vec<_> = rows.iter().map(|(_, no)| *no).collect();
+    let whole: BTreeMap<_, _> =
+        call.state.store.destinations_by_no(&nos).await?.into_iter().map(|row| (row.no, row)).collect();
+    let rows: Vec<_> = rows.into_iter().filter_map(|(tenant, no)| Some((tenant, whole.get(&no)?))).collect();
     let nos: Vec<_> = rows.iter().map(|(_, row)| row.no).collect();
     let mut data: Vec<_> = rows.iter().map(|(tenant, row)| get::view(&call, tenant, row)).collect();
     get::add_waiting(&call, &nos, &mut data).await?;

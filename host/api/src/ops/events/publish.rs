@@ -107,6 +107,7 @@ fn given(call: &Call, limits: Limits) -> Given {
     let most = limits.payload_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
     Given {
         tenant: call.query.get("tenant").map(str::to_owned),
+        reserved: false,
         traceparent: traceparent.filter(|text| is_traceparent(text)).map(str::to_owned),
         max_payload: most.min(call.state.options.max_payload),
     }

@@ -29,5 +29,11 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     call.state.delivery.keyring().forget(tenant.no);
     let nos: Vec<_> = destinations.iter().map(|destination| destination.no).collect();
     call.changed(&tenant, &nos);
+    if tenant.id.is_reserved() {
+        tracing::info!(
+            target: "railhead::audit", key = %call.principal, tenant = %tenant.id,
+            "operational events have no tenant any more: none are made"
+        );
+    }
     Ok(Answer::empty())
 }

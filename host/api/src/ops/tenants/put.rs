@@ -68,6 +68,12 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         None => fresh(&call, id)?,
     };
     let tenant = write(&call, tenant, input, expect, if_match).await?;
+    if created && tenant.id.is_reserved() {
+        tracing::info!(
+            target: "railhead::audit", key = %call.principal, tenant = %tenant.id,
+            "operational events have a tenant from here on"
+        );
+    }
     Ok(Answer::json(if created { 201 } else { 200 }, &views::tenant(&tenant))?.etag(tenant.revision))
 }
 

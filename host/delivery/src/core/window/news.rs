@@ -79,6 +79,7 @@ impl Window {
     /// Takes up another order, with nothing but what is in flight.
     pub(in crate::core) fn reorder(&mut self, ordered: bool) {
         self.forget();
+        self.unsure = None;
         self.lanes = ordered.then(Box::default);
     }
 }

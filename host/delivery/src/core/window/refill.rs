@@ -46,6 +46,11 @@ impl Window {
             }
         }
         self.refilling = false;
+        let reached = |seq: &mut i64| {
+            let at = Position::Seq(*seq);
+            last.is_none_or(|last| at <= last) && flight.pushed.is_none_or(|first| at < first)
+        };
+        self.unsure.take_if(reached);
         self.horizon = match last {
             _ if flight.hinted => Horizon::UpTo(None),
             Some(last) => Horizon::UpTo(Some(last)),

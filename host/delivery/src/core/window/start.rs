@@ -76,6 +76,11 @@ impl Window {
         self.lanes.as_ref().is_some_and(|lanes| lanes.from(slot).nth(1).is_some())
     }
 
+    /// True while a delivery that was refused is to be read again, so that a lane may lack what comes first.
+    pub(in crate::core) fn is_unsure(&self) -> bool {
+        self.unsure.is_some()
+    }
+
     fn bytes_of(&self, slot: Slot) -> u64 {
         self.entries.get(&slot).map_or(0, |entry| u64::from(entry.bytes))
     }
@@ -186,6 +191,7 @@ impl Window {
         }
         if self.is_ordered() {
             // Its lane must not go on before it is known whether it ended.
+            self.unsure = self.unsure.max(self.lanes.as_ref().and_then(|lanes| lanes.seq(slot)));
             self.forget();
         }
         self.remove(slot);

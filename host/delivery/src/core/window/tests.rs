@@ -290,3 +290,27 @@ fn push_all(window: &mut Window, rows: &[WorkRow]) {
         high = Some(row.seq);
     }
 }
+
+#[test]
+fn a_lane_is_unsure_until_what_was_refused_is_read_again() {
+    let mut window = Window::new(NO, true, 2, false);
+    let rows: Vec<_> = (1..=4).map(|n| lane_row(n, i64::from(n))).collect();
+    window.ask(NOW).unwrap();
+    answer(&mut window, &rows);
+    (1..=4).for_each(|n| window.place(slot(n), Place::Held));
+    let late = window.ask(NOW).is_some();
+    window.refused(slot(3));
+    if late {
+        answer(&mut window, &rows);
+    }
+    assert!(window.is_unsure(), "that was asked before");
+    assert_eq!(window.ask(NOW).map(|ask| (ask.after, ask.limit)), Some((None, 5)));
+    answer(&mut window, &rows[..2]);
+    assert!(!window.is_unsure(), "it has ended");
+    window.refused(slot(1));
+    let limit = window.ask(NOW).unwrap().limit as usize;
+    let others = (50..).take(limit).map(|n: u8| WorkRow { lane: Some([2; 16]), ..lane_row(n, i64::from(n) - 100) });
+    let others: Vec<_> = others.collect();
+    answer(&mut window, &others);
+    assert!(window.is_unsure(), "it was not reached");
+}

@@ -81,7 +81,8 @@ impl World {
         };
         manifest.origins = vec![origin("login", tokens, true), origin("api", api, false), origin("other", api, false)];
         manifest.credentials = vec![field("client_secret", CredentialUse::Exchange, field_origins)];
-        let connector = Arc::new(Connector { manifest, sha256: loaded.sha256, ready: loaded.ready.clone() });
+        let (sha256, ready) = (loaded.sha256, loaded.ready.clone());
+        let connector = Arc::new(Connector { manifest, sha256, ready, told: crate::secret::AllTold::default() });
         let target = Target {
             connector,
             tenant: 1,
@@ -89,13 +90,7 @@ impl World {
             destination: 1,
             revision: 1,
             config: json!({}),
-            credentials: vec![CredentialValue {
-                field: "client_secret".to_owned(),
-                version: 1,
-                kind: CredentialKind::Text,
-                usage: CredentialUse::Exchange,
-                value: CLIENT_SECRET.as_bytes().to_vec().into(),
-            }],
+            credentials: vec![client_secret()],
         };
         let scope = Arc::new(Scope::of(&target).unwrap());
         Self {
@@ -144,6 +139,16 @@ async fn loaded() -> &'static Connector {
     &LOADED.get_or_init(load).await.1
 }
 
+fn client_secret() -> CredentialValue {
+    CredentialValue {
+        field: "client_secret".to_owned(),
+        version: 1,
+        kind: CredentialKind::Text,
+        usage: CredentialUse::Exchange,
+        value: CLIENT_SECRET.as_bytes().to_vec().into(),
+    }
+}
+
 fn field(name: &str, usage: CredentialUse, origins: &[&str]) -> CredentialField {
     CredentialField {
         name: name.to_owned(),
@@ -154,6 +159,7 @@ fn field(name: &str, usage: CredentialUse, origins: &[&str]) -> CredentialField 
         required: true,
         generate: None,
         shared: false,
+        guards: Vec::new(),
     }
 }
 
@@ -238,6 +244,32 @@ async fn a_token_is_used_and_never_seen() {
     for hidden in [TOKEN, CLIENT_SECRET, "client-s3cr3t", "grant_type", "access_token", "dDBrZW4"] {
         assert!(!shown.contains(hidden), "{hidden}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn a_token_is_masked_in_every_edition_of_its_destination() {
+    let peer = Peer::giving_tokens().await;
+    let world = World::new(&peer.url, &peer.url, &["login"]).await;
+    // A request that left before another session had the token, and a test that was begun with the edition before.
+    let under_way = world.scope.masker();
+    let edition = |destination, revision| {
+        let target = Target {
+            connector: world.scope.connector.clone(),
+            tenant: 1,
+            tenant_id: "acme".to_owned(),
+            destination,
+            revision,
+            config: json!({}),
+            credentials: vec![client_secret()],
+        };
+        Scope::of(&target).unwrap()
+    };
+    let older = edition(1, 0);
+    assert!(exchange(&mut world.guest(Purpose::Deliver), &peer.url).await.is_ok());
+    for masker in [under_way, older.masker(), edition(1, 2).masker()] {
+        assert_eq!(masker.text(TOKEN), MASK);
+    }
+    assert_eq!(edition(2, 1).masker().text(TOKEN), TOKEN, "another destination never had it");
 }
 
 #[tokio::test]
