@@ -49,7 +49,7 @@ pub fn check(call: &Call, settings: &Settings, input: Input, had: &[String]) -> 
             .concurrency
             .or(settings.defaults.concurrency)
             .unwrap_or_else(railhead_model::destination::default_concurrency),
-        batch: input.batch,
+        batch: input.batch.map(|batch| batch.over(connector.manifest.batch.map(|bounds| bounds.default))),
         ordering: input.ordering.unwrap_or_default(),
         metadata: input.metadata.unwrap_or_default(),
     };

@@ -52,13 +52,38 @@ pub struct Input {
     pub concurrency: Option<u32>,
     /// Bounds.
     #[serde(default)]
-    pub batch: Option<Batch>,
+    pub batch: Option<BatchInput>,
     /// Order.
     #[serde(default)]
     pub ordering: Option<Ordering>,
     /// Notes.
     #[serde(default)]
     pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Bounds of a batch; what is absent is as the connector has it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchInput {
+    #[serde(default)]
+    max_events: Option<u32>,
+    #[serde(default)]
+    max_bytes: Option<u64>,
+    #[serde(default)]
+    linger_ms: Option<u64>,
+}
+
+impl BatchInput {
+    /// All three bounds. A connector without batches has none to lend: whatever is given is refused later.
+    #[must_use]
+    pub fn over(self, usual: Option<Batch>) -> Batch {
+        let usual = usual.unwrap_or(Batch { max_events: 1, max_bytes: 1, linger_ms: 0 });
+        Batch {
+            max_events: self.max_events.unwrap_or(usual.max_events),
+            max_bytes: self.max_bytes.unwrap_or(usual.max_bytes),
+            linger_ms: self.linger_ms.unwrap_or(usual.linger_ms),
+        }
+    }
 }
 
 /// Members that are objects.
@@ -109,4 +134,18 @@ impl Input {
 /// None in practice: specifications are JSON.
 pub fn writable(spec: &DestinationSpec) -> Result<Value, Problem> {
     serde_json::to_value(spec).map_err(|error| Problem::internal(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_bound_that_is_absent_is_the_connectors() {
+        let usual = Batch { max_events: 1, max_bytes: 1 << 20, linger_ms: 1_000 };
+        let given: BatchInput = serde_json::from_value(json!({"max_events": 3, "linger_ms": 500})).unwrap();
+        assert_eq!(given.over(Some(usual)), Batch { max_events: 3, max_bytes: 1 << 20, linger_ms: 500 });
+        assert!(serde_json::from_value::<BatchInput>(json!({"events": 3})).is_err());
+    }
 }
