@@ -4,7 +4,7 @@ mod destination;
 mod event;
 mod wire;
 
-pub use destination::{connector, destination};
+pub use destination::{connector, destination, state};
 pub use event::{delivery, event, outcomes};
 pub use wire::{Wire, attempt, attempt_summary};
 

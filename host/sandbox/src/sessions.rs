@@ -200,13 +200,7 @@ impl Sessions {
             self.heartbeats(&slot, now);
         }
         self.slots().retain(|_, slot| !slot.is_unused(now));
-        self.tokens().retain(|_, (_, tokens)| {
-            let unused = Arc::strong_count(tokens) == 1;
-            if unused {
-                tokens.rest();
-            }
-            !unused || tokens.are_live(now)
-        });
+        self.tokens().retain(|_, (_, tokens)| Arc::strong_count(tokens) > 1 || tokens.are_live(now));
         self.floors().retain(|_, floor| floor.lowest.receiver_count() > 0 || now < floor.until_ms);
         let all = self.per_tenant;
         self.tenants().retain(|_, share| share.available_permits() < all || Arc::strong_count(share) > 1);

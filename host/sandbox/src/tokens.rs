@@ -117,11 +117,6 @@ impl Tokens {
         self.lock().names.values().any(live)
     }
 
-    /// Gives memory back while nobody asks: failures stand for seconds only.
-    pub(crate) fn rest(&self) {
-        self.lock().names.values_mut().for_each(|name| name.failed = None);
-    }
-
     fn join(
         self: &Arc<Self>,
         name: &str,

@@ -7,7 +7,7 @@ use crate::operation::{Example, answers, operation};
 use crate::ops::{deliveries, destinations};
 use crate::problem::Problem;
 use crate::views;
-use railhead_model::{DeliveryState, DestinationNo, DestinationState, Timestamp};
+use railhead_model::{DeliveryState, DestinationNo, Timestamp};
 use railhead_store::directory::{Environment, Standing, Tenant};
 use railhead_store::history::{DeliveryFilter, DeliveryRow};
 use serde_json::{Value, json};
@@ -177,12 +177,7 @@ async fn seen(call: &Call, standings: &[Standing]) -> Result<Vec<Seen>, Problem>
     let waiting: BTreeMap<_, _> = waiting.into_iter().collect();
     let one = |standing: &Standing| {
         let is_open = call.state.delivery.health(standing.no).map_or(standing.health.open, |health| health.open);
-        let state = match standing.state {
-            DestinationState::Active if is_open => "failing",
-            DestinationState::Active => "active",
-            DestinationState::Paused => "paused",
-            DestinationState::Disabled => "disabled",
-        };
+        let state = views::state(standing.state, is_open);
         Seen { no: standing.no, state, waiting: waiting.get(&standing.no).copied().unwrap_or(0).into() }
     };
     Ok(standings.iter().map(one).collect())
@@ -203,8 +198,7 @@ async fn attention(call: &Call, looks: &[Look<'_>]) -> Result<Vec<Value>, Proble
     found.sort_by_key(|(_, one)| (rank(one), Reverse(one.waiting)));
     found.truncate(MAX_ATTENTION);
     let nos: Vec<_> = found.iter().map(|(_, one)| one.no).collect();
-    let rows: BTreeMap<_, _> =
-        call.state.store.destinations_by_no(&nos).await?.into_iter().map(|row| (row.no, row)).collect();
+    let rows = destinations::get::whole(call, &nos).await?;
     let view = |(tenant, one): &(&Tenant, &Seen)| {
         let view = destinations::get::view(call, tenant, rows.get(&one.no)?);
         Some(views::with_member(view, "waiting", one.waiting.into()))
@@ -217,8 +211,7 @@ async fn dead(call: &Call, looks: &[Look<'_>]) -> Result<Vec<Value>, Problem> {
     let mut rows: Vec<_> = looks.iter().flat_map(|look| look.dead.iter().map(move |row| (look.tenant, row))).collect();
     rows.sort_unstable_by_key(|(_, row)| Reverse(row.key));
     rows.truncate(MAX_DEAD as usize);
-    let owned: Vec<_> = rows.iter().map(|(_, row)| (*row).clone()).collect();
-    let names = deliveries::list::names(call, &owned).await?;
+    let names = deliveries::list::names(call, rows.iter().map(|(_, row)| *row)).await?;
     Ok(rows
         .iter()
         .map(|(tenant, row)| json!({"tenant": tenant.id, "delivery": views::delivery(row, &names)}))

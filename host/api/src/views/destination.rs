@@ -6,6 +6,17 @@ use railhead_store::directory::{Credential, Destination, Tenant};
 use railhead_store::work::Health;
 use serde_json::{Map, Value, json};
 
+/// How a destination stands, in a word. `is_open`: its breaker, as the engine runs it.
+#[must_use]
+pub const fn state(state: DestinationState, is_open: bool) -> &'static str {
+    match state {
+        DestinationState::Active if is_open => "failing",
+        DestinationState::Active => "active",
+        DestinationState::Paused => "paused",
+        DestinationState::Disabled => "disabled",
+    }
+}
+
 /// A destination. `health` is its breaker as the engine runs it, where that is newer than the stored one.
 #[must_use]
 pub fn destination(connectors: &Connectors, tenant: &Tenant, own: &Destination, health: Option<Health>) -> Value {
@@ -36,7 +47,7 @@ pub fn destination(connectors: &Connectors, tenant: &Tenant, own: &Destination, 
         "concurrency": spec.concurrency,
         "batch": spec.batch,
         "ordering": spec.ordering,
-        "state": if failing { json!("failing") } else { json!(own.state) },
+        "state": state(own.state, health.open),
         "state_reason": reason,
         "health": {
             "failing_since": health.failing_since,

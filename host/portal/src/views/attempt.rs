@@ -159,8 +159,10 @@ impl Body {
     #[must_use]
     pub fn laid_out(&self) -> Option<Foreign> {
         let text = self.content.as_str();
-        let short = !self.is_base64() && text.len() <= MAX_LAID_OUT;
-        json::lay_out(text).filter(|laid| short && laid != text).map(Foreign)
+        if self.is_base64() || text.len() > MAX_LAID_OUT {
+            return None;
+        }
+        json::lay_out(text).filter(|laid| laid != text).map(Foreign)
     }
 
     /// Exactly as it went.

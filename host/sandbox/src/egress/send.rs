@@ -58,14 +58,11 @@ impl Inner {
             starting_on(threads, client.execute(request)).await.map_err(|error| errors::of(error, &host))
         });
         let head = tokio::time::timeout(bound, head).await;
-        let head_us = record.answered();
-        if self.aside.note(destination, head.is_ok().then_some(head_us), ctx.clock.monotonic_ms()) {
+        if self.aside.note(destination, head.is_ok().then(|| record.watch.us()), ctx.clock.monotonic_ms()) {
             self.clients.forget(destination); // its connections live among the others
         }
-        let answer = head.unwrap_or_else(|_| {
-            record.exchange.timings.head_us = None;
-            Err(no_answer(&host, &record.phases))
-        })?;
+        let answer = head.unwrap_or_else(|_| Err(no_answer(&host, &record.phases)))?;
+        let head_us = record.answered();
         let left = bound.saturating_sub(Duration::from_micros(head_us));
         let answer = answer::read(answer, masker, left, &host).await?;
         record.exchange.timings.body_us = Some(answer.body_us);

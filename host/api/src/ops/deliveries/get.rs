@@ -42,6 +42,6 @@ pub async fn find(call: &Call, tenant: &Tenant) -> Result<DeliveryRow, Problem> 
 /// # Errors
 /// The store's.
 pub async fn view(call: &Call, row: &DeliveryRow) -> Result<Value, Problem> {
-    let names = super::list::names(call, std::slice::from_ref(row)).await?;
+    let names = super::list::names(call, [row]).await?;
     Ok(views::delivery(row, &names))
 }

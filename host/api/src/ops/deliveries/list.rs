@@ -58,8 +58,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 ///
 /// # Errors
 /// The store's.
-pub async fn names(call: &Call, rows: &[DeliveryRow]) -> Result<Names, Problem> {
-    let nos: BTreeSet<DestinationNo> = rows.iter().map(|row| row.key.destination).collect();
+pub async fn names<'a>(call: &Call, rows: impl IntoIterator<Item = &'a DeliveryRow>) -> Result<Names, Problem> {
+    let nos: BTreeSet<DestinationNo> = rows.into_iter().map(|row| row.key.destination).collect();
     let nos: Vec<_> = nos.into_iter().collect();
     crate::names::of(call.state.store.as_ref(), &nos).await
 }

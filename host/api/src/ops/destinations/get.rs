@@ -46,6 +46,14 @@ pub async fn add_waiting(call: &Call, nos: &[DestinationNo], views: &mut [Value]
     Ok(())
 }
 
+/// These destinations whole; one that was deleted meanwhile is left out.
+///
+/// # Errors
+/// The store's.
+pub async fn whole(call: &Call, nos: &[DestinationNo]) -> Result<BTreeMap<DestinationNo, Destination>, Problem> {
+    Ok(call.state.store.destinations_by_no(nos).await?.into_iter().map(|row| (row.no, row)).collect())
+}
+
 /// A destination as JSON.
 #[must_use]
 pub fn view(call: &Call, tenant: &Tenant, destination: &Destination) -> Value {

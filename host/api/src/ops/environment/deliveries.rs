@@ -35,9 +35,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         found.push((rows.rows.into_iter().map(|row| (row.key, (tenant.id.clone(), row))).collect(), next));
     }
     let (rows, next) = group.merge(found);
-    let owned: Vec<_> = rows.iter().map(|(_, row)| row.clone()).collect();
-    let names = list::names(&call, &owned).await?;
-    let view = |(tenant, row)| views::with_member(views::delivery(row, &names), "tenant", json!(tenant));
-    let data = rows.iter().map(|(tenant, row)| view((tenant, row))).collect();
+    let names = list::names(&call, rows.iter().map(|(_, row)| row)).await?;
+    let view = |(tenant, row): &_| views::with_member(views::delivery(row, &names), "tenant", json!(tenant));
+    let data = rows.iter().map(view).collect();
     page.answer(&call, data, next)
 }

@@ -8,7 +8,6 @@ use crate::operation::{Example, PAGE, answers, operation};
 use crate::ops::destinations::get;
 use crate::problem::Problem;
 use railhead_model::DestinationNo;
-use std::collections::BTreeMap;
 
 operation! {
     id: "environment.destinations",
@@ -35,10 +34,9 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         found.push((rows.into_iter().map(|row| (row.no.0, (tenant, row.no))).collect(), next));
     }
     let (rows, next) = group.merge(found);
-    // Only what the page shows is read whole; one that was deleted meanwhile is left out.
+    // Only what the page shows is read whole.
     let nos: Vec<_> = rows.iter().map(|(_, no)| *no).collect();
-    let whole: BTreeMap<_, _> =
-        call.state.store.destinations_by_no(&nos).await?.into_iter().map(|row| (row.no, row)).collect();
+    let whole = get::whole(&call, &nos).await?;
     let rows: Vec<_> = rows.into_iter().filter_map(|(tenant, no)| Some((tenant, whole.get(&no)?))).collect();
     let nos: Vec<_> = rows.iter().map(|(_, row)| row.no).collect();
     let mut data: Vec<_> = rows.iter().map(|(tenant, row)| get::view(&call, tenant, row)).collect();
