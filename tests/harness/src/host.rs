@@ -3,14 +3,19 @@
 use crate::client::Client;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Key of environment `live` that every host of the harness accepts.
 pub const API_KEY: &str = "rk_live_harness_0123456789abcdefghijklmnop";
 /// The administrator's key.
 pub const ADMIN_KEY: &str = "rk_admin_harness_0123456789abcdefghijklmnop";
+
+/// Below the range of which Linux takes ports for outgoing connections (32768 and up, `ip(7)`).
+const PORTS: Range<u16> = 16_000..32_000;
 
 /// How a host is started.
 #[derive(Clone, Debug)]
@@ -180,14 +185,24 @@ fn keep_lines(out: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<Strin
     });
 }
 
-/// A loopback port that was free a moment ago.
+/// A loopback port that nobody listens on, and that the system gives to no outgoing connection: a port of the ephemeral
+/// range could be taken by one before its host binds it.
 ///
 /// # Panics
 /// If the machine has none.
 #[must_use]
 pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests that run side by side begin at different places.
+    let first = std::process::id().wrapping_mul(61);
+    for _ in 0..PORTS.len() {
+        let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(offset).expect("an offset into the range");
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("a bound address");
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
 }
 
 /// The `railhead` binary, built once per test process in the profile of the test itself.
