@@ -17,8 +17,12 @@ want go golang-go
 want ruby ruby
 want php php-cli
 want sqlite3 sqlite3 # the commands of host/README.md for a backup
+want curl curl # the examples' own commands
 want ip iproute2 # a network namespace in which every refused address exists and listens
 want prlimit util-linux # a disk that is full
+want unshare util-linux # a database on a disk of its own
+want mount mount
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages="$packages libfaketime" # hosts whose clocks differ
 want kill procps
 want chromium "chromium fonts-liberation" # the pages
 

@@ -1,10 +1,9 @@
 //! One request on its way through an operation: authenticated, authorized, read.
 
 use crate::answer::Answer;
-use crate::auth::{Action, Principal, Resource, authorize};
+use crate::auth::{Action, Permit};
 use crate::codes;
 use crate::json;
-use crate::operation::Operation;
 use crate::page::PageAsk;
 use crate::precondition::{self, IfMatch};
 use crate::problem::Problem;
@@ -25,12 +24,8 @@ use std::sync::Arc;
 pub struct Call {
     /// Shared state.
     pub state: ApiState,
-    /// Which operation.
-    pub operation: &'static Operation,
-    /// Who asks.
-    pub principal: Arc<Principal>,
-    /// Where it happens; `None` only for operations on the host.
-    pub environment: Option<Arc<Environment>>,
+    /// Which operation, who asks, where it happens.
+    pub permit: Permit,
     /// Path parameters, decoded.
     pub path: Vec<(String, String)>,
     /// Query parameters.
@@ -55,7 +50,7 @@ impl Call {
     /// # Errors
     /// 400 `environment-required` where an administrator named none.
     pub fn environment(&self) -> Result<&Arc<Environment>, Problem> {
-        self.environment.as_ref().ok_or_else(|| {
+        self.permit.environment().ok_or_else(|| {
             Problem::new(&codes::ENVIRONMENT_REQUIRED, "Add `?environment=<name>`: this key belongs to no environment.")
         })
     }
@@ -65,12 +60,12 @@ impl Call {
     /// # Errors
     /// 403.
     pub fn authorize(&self, action: Action) -> Result<(), Problem> {
-        authorize(&self.principal, action, Resource::In(self.environment()?.no))
+        self.permit.authorize(action)
     }
 
     /// True if the caller may do this too.
     pub fn may(&self, action: Action) -> bool {
-        self.authorize(action).is_ok()
+        self.permit.may(action)
     }
 
     /// The tenant of the path.
@@ -167,6 +162,6 @@ impl Call {
     /// # Errors
     /// The operation's.
     pub async fn run(self) -> Result<Answer, Problem> {
-        (self.operation.run)(self).await
+        (self.permit.operation().run)(self).await
     }
 }

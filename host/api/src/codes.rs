@@ -171,6 +171,10 @@ codes! {
         "Repeat it in a moment: the stored answer comes back.";
 
     // This host.
+    OVER_SHARE "over-share" 429 "The tenant publishes more than its share"
+        "More than half of what may wait for the database waits, and this tenant has more of it than its share. Nothing \
+         of it was accepted; other tenants' events are."
+        "Wait as long as `Retry-After` says, then send the same again, with fewer requests at once.";
     OVERLOADED "overloaded" 503 "The host is busy"
         "More events wait to be stored than the host can take in time. Nothing of the refused part was accepted."
         "Wait as long as `Retry-After` says, then send the same again.";
@@ -188,7 +192,7 @@ impl Code {
     #[must_use]
     pub fn repeating(&self) -> &'static str {
         match (self.status, self.name) {
-            (503 | 408, _) | (_, "idempotency-in-progress") => {
+            (503 | 429 | 408, _) | (_, "idempotency-in-progress") => {
                 "The same request may succeed later: repeat it, with growing pauses."
             }
             (_, "conflict" | "precondition-failed") => {

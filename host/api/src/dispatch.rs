@@ -1,20 +1,17 @@
 //! The way of a request: id, key, permission, body, operation, log.
 
 use crate::answer::Answer;
-use crate::auth::{Principal, Resource, authorize};
+use crate::auth;
 use crate::call::Call;
-use crate::codes;
-use crate::operation::{Operation, Place};
+use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::query::{ENVIRONMENT, Query};
+use crate::query::Query;
 use crate::state::ApiState;
-use crate::{body, idempotency, keys};
+use crate::{body, idempotency};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::response::Response;
-use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use railhead_store::directory::Environment;
 use std::sync::Arc;
 
 /// Answered on every response; a caller may bring its own.
@@ -45,72 +42,21 @@ async fn outcome(
     body: axum::body::Body,
     request_id: &Arc<str>,
 ) -> (String, Result<Answer, Problem>) {
-    let principal = match principal(state, operation, &parts.headers).await {
-        Ok(principal) => Arc::new(principal),
+    let principal = match auth::caller(state, operation, &parts.headers).await {
+        Ok(principal) => principal,
         Err(problem) => return (String::new(), Err(problem)),
     };
     let who = principal.to_string();
     let result = async {
         let query = Query::parse(parts.uri.query().unwrap_or_default(), operation.query)?;
-        let environment = environment(state, operation, &principal, &query).await?;
-        permit(operation, &principal, environment.as_deref())?;
+        let permit = auth::admit(state, operation, principal, &query).await?;
         let path = path(&mut parts).await?;
         body::check_type(operation, &parts.headers)?;
         let body = body::read(state, operation, &parts.headers, body).await?;
         let (headers, request_id) = (parts.headers, Arc::clone(request_id));
-        let call =
-            Call { state: state.clone(), operation, principal, environment, path, query, headers, body, request_id };
-        run(call).await
+        run(Call { state: state.clone(), permit, path, query, headers, body, request_id }).await
     };
     (who, result.await)
-}
-
-async fn principal(state: &ApiState, operation: &Operation, headers: &HeaderMap) -> Result<Principal, Problem> {
-    if operation.action.is_none() {
-        let nobody = Principal { key: None, environment: None, scopes: Vec::new(), expires_at: None, hash: [0; 32] };
-        return Ok(nobody);
-    }
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let secret = header.and_then(|text| {
-        let (scheme, secret) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim()).filter(|secret| (1..=256).contains(&secret.len()))
-    });
-    keys::authenticate(state, secret.ok_or_else(keys::unauthenticated)?).await
-}
-
-/// The key's environment; for an administrator the one that the query names.
-async fn environment(
-    state: &ApiState,
-    operation: &Operation,
-    principal: &Principal,
-    query: &Query,
-) -> Result<Option<Arc<Environment>>, Problem> {
-    if operation.action.is_none() {
-        return Ok(None);
-    }
-    if let Some(own) = principal.environment {
-        let own = state.environment(own).await?;
-        // The same words whether or not there is such an environment: its name is not for other environments' keys.
-        if query.get(ENVIRONMENT).is_some_and(|name| name != own.name) {
-            return Err(Problem::query(ENVIRONMENT, "The key belongs to another environment."));
-        }
-        return Ok(Some(own));
-    }
-    match query.get(ENVIRONMENT) {
-        Some(name) => {
-            let found = state.environment_named(name).await?;
-            found.map(Some).ok_or_else(|| Problem::query(ENVIRONMENT, "There is no such environment."))
-        }
-        None if operation.place == Place::Environment && principal.is_admin() => {
-            Err(Problem::new(&codes::ENVIRONMENT_REQUIRED, "Add `?environment=<name>`: this key belongs to none."))
-        }
-        None => Ok(None),
-    }
-}
-
-fn permit(operation: &Operation, principal: &Principal, environment: Option<&Environment>) -> Result<(), Problem> {
-    let Some(action) = operation.action else { return Ok(()) };
-    authorize(principal, action, environment.map_or(Resource::Host, |environment| Resource::In(environment.no)))
 }
 
 async fn path(parts: &mut Parts) -> Result<Vec<(String, String)>, Problem> {

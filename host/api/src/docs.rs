@@ -7,13 +7,16 @@ use crate::operation::{Example, Operation};
 use crate::ops;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIONS};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#8884;--soft:#8882;--accent:#2563eb}\
+:root{color-scheme:light dark;--paper:#fff;--ink:#1a1d21;--line:#c9ced4;--soft:#f1f3f5;--accent:#1d4ed8}\
+@media (prefers-color-scheme:dark){:root{--paper:#14171a;--ink:#e6e9ec;--line:#3a4149;--soft:#1f2429;--accent:#8ab4ff}}\
+html{background:var(--paper);color:var(--ink)}:focus-visible{outline:2px solid var(--accent);outline-offset:2px}\
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1.5rem}\
+h1,h2,p,dd{overflow-wrap:anywhere}\
 h2{margin-top:3rem;border-bottom:1px solid var(--line)}\
 article{border:1px solid var(--line);border-radius:.5rem;margin:1rem 0;padding:.2rem 1rem 1rem}\
 code,pre{font:13px/1.5 ui-monospace,monospace}\
@@ -31,12 +34,13 @@ pub fn html(page: &str) -> Answer {
     Answer::bytes(200, "text/html; charset=utf-8", page.to_owned().into())
         .header(CONTENT_SECURITY_POLICY, policy)
         .header(REFERRER_POLICY, "no-referrer")
+        .header(X_FRAME_OPTIONS, "DENY")
 }
 
 fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Railhead</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\n<body>{body}</body></html>\n"
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n"
     )
 }
 
@@ -44,6 +48,20 @@ fn page(title: &str, body: &str) -> String {
 #[must_use]
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Words as HTML: what stands between backticks is code.
+fn words(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for (index, piece) in escape(text).split('`').enumerate() {
+        match index {
+            0 => {}
+            odd if odd % 2 == 1 => out.push_str("<code>"),
+            _ => out.push_str("</code>"),
+        }
+        out.push_str(piece);
+    }
+    out
 }
 
 /// `/docs`
@@ -87,7 +105,7 @@ fn article(body: &mut String, operation: &Operation) {
         path = escape(operation.path),
     );
     if !operation.about.is_empty() {
-        let _ = write!(body, "<p>{}</p>", escape(operation.about));
+        let _ = write!(body, "<p>{}</p>", words(operation.about));
     }
     match operation.action {
         Some(action) => _ = write!(body, "<p>Scope <code>{}</code>.</p>", action.scope()),
@@ -113,7 +131,7 @@ fn list<'a>(body: &mut String, title: &str, entries: impl Iterator<Item = (Strin
     }
     let _ = write!(body, "<h4>{title}</h4><dl>");
     for (term, about) in entries {
-        let _ = write!(body, "<dt>{term}</dt><dd>{}</dd>", escape(about));
+        let _ = write!(body, "<dt>{term}</dt><dd>{}</dd>", words(about));
     }
     body.push_str("</dl>");
 }
@@ -163,9 +181,9 @@ pub fn problem(code: &Code) -> String {
         title = escape(code.title),
         name = code.name,
         status = code.status,
-        what = escape(code.what),
-        change = escape(code.change),
-        repeating = escape(code.repeating()),
+        what = words(code.what),
+        change = words(code.change),
+        repeating = words(code.repeating()),
     );
     page(code.title, &body)
 }
@@ -182,9 +200,10 @@ mod tests {
         }
         let list = problems();
         for code in codes::ALL {
-            assert!(list.contains(code.name) && problem(code).contains(&escape(code.what)), "{}", code.name);
+            assert!(list.contains(code.name) && problem(code).contains(&words(code.what)), "{}", code.name);
         }
         for page in [reference, list] {
+            assert_eq!(page.matches("<code>").count(), page.matches("</code>").count());
             assert!(!page.contains("<script") && !page.contains("<link") && !page.contains("src="));
         }
     }
@@ -192,5 +211,6 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         assert_eq!(escape("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
+        assert_eq!(words("`a` & `<b>`"), "<code>a</code> &amp; <code>&lt;b&gt;</code>");
     }
 }

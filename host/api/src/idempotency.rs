@@ -54,7 +54,7 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
         }
         let answer = unpack(&keys.open_other("answer", &scope, &stored.sealed)?)?;
         tracing::info!(
-            target: "railhead::audit", key = %call.principal, operation = call.operation.id,
+            target: "railhead::audit", key = %call.permit, operation = call.permit.operation().id,
             request_id = %call.request_id, "a stored answer was given again"
         );
         return Ok(answer);
@@ -72,7 +72,7 @@ pub async fn run(call: Call) -> Result<Answer, Problem> {
 
 /// The key of a call whose answer may be kept.
 fn key(call: &Call) -> Result<Option<String>, Problem> {
-    let kept = call.operation.verb == Verb::Post && call.operation.kept;
+    let kept = call.permit.operation().verb == Verb::Post && call.permit.operation().kept;
     let Some(key) = call.headers.get(HEADER).filter(|_| kept) else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
@@ -90,12 +90,12 @@ async fn tenant(call: &Call) -> Result<Option<(TenantNo, Arc<TenantKeys>)>, Prob
 }
 
 fn scope(call: &Call, key: &str, tenant: Option<TenantNo>) -> [u8; 32] {
-    let environment = call.environment.as_ref().map_or(-1, |environment| environment.no.0);
+    let environment = call.permit.environment().map_or(-1, |environment| environment.no.0);
     let mut hash = Sha256::new();
     // A tenant made anew under the same id is another one.
     let tenant = tenant.map_or(-1, |no| no.0);
     // An answer may hold what only its caller may see, such as a new key's secret.
-    let caller = &call.principal.hash;
+    let caller = call.permit.mark();
     for piece in [&environment.to_be_bytes()[..], &tenant.to_be_bytes(), caller, key.as_bytes()] {
         hash.update((piece.len() as u64).to_be_bytes());
         hash.update(piece);
@@ -105,7 +105,7 @@ fn scope(call: &Call, key: &str, tenant: Option<TenantNo>) -> [u8; 32] {
 
 fn request_hash(call: &Call) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let place = serde_json::json!([call.operation.id, call.path, call.query.filters()]).to_string();
+    let place = serde_json::json!([call.permit.operation().id, call.path, call.query.filters()]).to_string();
     let content_type = call.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     for piece in [place.as_bytes(), content_type, &call.body] {
         hash.update((piece.len() as u64).to_be_bytes());

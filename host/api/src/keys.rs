@@ -1,7 +1,5 @@
-//! API keys: their form, their hash, and who holds one.
+//! API keys: their form, their hash, and those seen lately.
 
-use crate::auth::{Action, Principal};
-use crate::codes;
 use crate::problem::Problem;
 use crate::state::ApiState;
 use railhead_store::directory::Key;
@@ -70,6 +68,23 @@ const KEPT_MS: u64 = 2_000;
 const KEPT: usize = 10_000;
 
 impl KeyCache {
+    /// The key whose secret has this hash: as it was [`KEPT_MS`] ago at most, else as it is stored.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find(&self, state: &ApiState, hash: &[u8; 32]) -> Result<Option<Key>, Problem> {
+        let now_ms = state.clock.monotonic_ms();
+        let generation = match self.get(hash, now_ms) {
+            Ok(key) => return Ok(Some(key)),
+            Err(generation) => generation,
+        };
+        let found = state.store.key_by_hash(hash).await?;
+        if let Some(key) = &found {
+            self.put(key, now_ms, generation);
+        }
+        Ok(found)
+    }
+
     /// A key that is known, or the generation to [`KeyCache::put`] it under once it is read.
     fn get(&self, hash: &[u8; 32], now_ms: u64) -> Result<Key, u64> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,52 +109,6 @@ impl KeyCache {
         known.generation += 1;
         known.keys.remove(hash);
     }
-}
-
-/// Finds the holder of a secret.
-///
-/// # Errors
-/// 401; 503 if the store does not answer.
-pub async fn authenticate(state: &ApiState, secret: &str) -> Result<Principal, Problem> {
-    let hash = hash(secret);
-    if let Some(key) = state.options.keys.iter().find(|key| key.hash == hash) {
-        return from_settings(state, key).await;
-    }
-    let now_ms = state.clock.monotonic_ms();
-    let key = match state.keys.get(&hash, now_ms) {
-        Ok(key) => key,
-        Err(generation) => {
-            let key = state.store.key_by_hash(&hash).await?.ok_or_else(unauthenticated)?;
-            state.keys.put(&key, now_ms, generation);
-            key
-        }
-    };
-    if key.revoked || key.expires_at.is_some_and(|at| at <= state.now()) {
-        return Err(unauthenticated());
-    }
-    let scopes = if key.environment.is_none() { admin_scopes() } else { key.scopes };
-    Ok(Principal { key: Some(key.id), environment: key.environment, scopes, expires_at: key.expires_at, hash })
-}
-
-async fn from_settings(state: &ApiState, key: &SettingsKey) -> Result<Principal, Problem> {
-    let (environment, scopes) = match &key.environment {
-        None => (None, admin_scopes()),
-        Some(name) => {
-            let environment = state.environment_named(name).await?.ok_or_else(unauthenticated)?;
-            (Some(environment.no), key.scopes.clone())
-        }
-    };
-    Ok(Principal { key: None, environment, scopes, expires_at: None, hash: key.hash })
-}
-
-fn admin_scopes() -> Vec<String> {
-    vec![Action::Admin.scope().to_owned()]
-}
-
-/// The same words for every reason: a guesser learns nothing.
-#[must_use]
-pub fn unauthenticated() -> Problem {
-    Problem::new(&codes::UNAUTHENTICATED, "A valid API key is needed: `Authorization: Bearer <key>`.")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod connectors;
 mod destination;
 mod dispatch;
 pub mod docs;
+pub mod early;
 mod idempotency;
 mod json;
 pub mod kept;

@@ -61,8 +61,8 @@ impl PageAsk {
 
 /// The list, where it is, and its filters: a cursor opens for the same ones only.
 fn binding(call: &Call) -> Vec<u8> {
-    let environment = call.environment.as_ref().map(|environment| environment.no.0);
-    json!([call.operation.id, environment, call.path, call.query.filters()]).to_string().into_bytes()
+    let environment = call.permit.environment().map(|environment| environment.no.0);
+    json!([call.permit.operation().id, environment, call.path, call.query.filters()]).to_string().into_bytes()
 }
 
 fn open(call: &Call, binding: &[u8], cursor: &str) -> Result<String, Problem> {

@@ -1,5 +1,6 @@
 //! What all operations share.
 
+use crate::body::Room;
 use crate::connectors::Connectors;
 use crate::kept::Kept;
 use crate::keys::{KeyCache, SettingsKey};
@@ -33,6 +34,9 @@ pub struct Options {
     pub credential_check: CredentialCheck,
     /// Most bytes of one event's payload.
     pub max_payload: usize,
+    /// Most bytes of bodies in memory at once, over all requests: twice what may wait for its commit, because a body is kept
+    /// until its request is answered.
+    pub max_bodies: usize,
     /// A body that does not arrive within this time is given up, in milliseconds.
     pub body_timeout_ms: u64,
 }
@@ -44,6 +48,7 @@ impl Default for Options {
             url_check: Arc::new(|_| Ok(())),
             credential_check: Arc::new(|_, _| Ok(())),
             max_payload: MAX_PAYLOAD,
+            max_bodies: 128 << 20,
             body_timeout_ms: 10_000,
         }
     }
@@ -93,6 +98,8 @@ pub struct Inner {
     pub host_keys: TenantKeys,
     /// API keys seen lately.
     pub keys: KeyCache,
+    /// Room for the bodies of requests.
+    pub bodies: Room,
     /// `Idempotency-Key`s whose first request still runs here.
     pub in_progress: Mutex<HashSet<[u8; 32]>>,
     /// Held while a replay is counted and started.
@@ -139,6 +146,7 @@ impl ApiState {
         let host_keys = vault.open_host(&wrapped)?;
         Ok(Self(Arc::new(Inner {
             connectors: Connectors::compile(catalog),
+            bodies: Room::new(options.max_bodies),
             store,
             vault,
             delivery,

@@ -4,6 +4,7 @@ use crate::core::Input;
 use crate::fleet::{Loaded, settings};
 use crate::operator::Notice;
 use crate::running::Shared;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use railhead_model::{DestinationNo, DestinationState, Reason, ShardNo, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::directory::{Destination, Expect, Tenant};
@@ -15,6 +16,8 @@ use tokio::sync::mpsc;
 
 /// Destinations read by one query.
 const PAGE: u32 = 500;
+/// Tenants read at once.
+const TENANTS: usize = 4;
 /// Re-reading the whole fleet reads at most so many destinations per second.
 const RELOAD_PER_S: u64 = 1_000;
 /// Pause before something that could not be read is read again.
@@ -35,11 +38,8 @@ pub(crate) async fn load_shards(shared: &Shared, shards: &[ShardNo]) -> Result<(
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.no);
         let nos: Vec<_> = page.iter().map(|destination| destination.no).collect();
-        let mut batches = open_batches(shared, &nos).await?;
-        for destination in page {
-            let open = batches.remove(&destination.no);
-            take_in(shared, &mut tenants, destination, open).await?;
-        }
+        let batches = open_batches(shared, &nos).await?;
+        take_in(shared, &mut tenants, page, batches).await?;
         let due = shared.store.survey(&nos).await?;
         shared.input(Input::Surveyed(due));
     }
@@ -56,28 +56,46 @@ async fn open_batches(
     Ok(by_destination)
 }
 
-/// Gives the engine a destination as it is configured now.
+/// Gives the engine destinations as they are configured now, with their open batches.
 async fn take_in(
     shared: &Shared,
     tenants: &mut Tenants,
-    destination: Destination,
-    batches: Option<Vec<StableBatch>>,
+    destinations: Vec<Destination>,
+    mut batches: BTreeMap<DestinationNo, Vec<StableBatch>>,
 ) -> Result<(), StoreError> {
-    let tenant = match tenants.get(&destination.tenant) {
-        Some(tenant) => tenant.clone(),
-        None => {
-            let tenant = shared.store.tenant_by_no(destination.tenant).await?.map(Arc::new);
-            tenants.insert(destination.tenant, tenant.clone());
-            tenant
+    read_tenants(shared, tenants, destinations.iter().map(|destination| destination.tenant)).await?;
+    for destination in destinations {
+        let open = batches.remove(&destination.no);
+        match tenants.get(&destination.tenant).cloned().flatten() {
+            Some(tenant) => put(shared, tenant, destination, open),
+            None => drop_destination(shared, destination.no),
         }
-    };
-    let Some(tenant) = tenant else {
-        drop_destination(shared, destination.no);
-        return Ok(());
-    };
+    }
+    Ok(())
+}
+
+/// Reads those that were not read yet, some at a time: after a take-over deliveries wait for it.
+async fn read_tenants(
+    shared: &Shared,
+    tenants: &mut Tenants,
+    wanted: impl Iterator<Item = TenantNo>,
+) -> Result<(), StoreError> {
+    let missing: BTreeSet<_> = wanted.filter(|no| !tenants.contains_key(no)).collect();
+    let read = |no| async move { Ok::<_, StoreError>((no, shared.store.tenant_by_no(no).await?.map(Arc::new))) };
+    let found: Vec<_> = stream::iter(missing).map(read).buffer_unordered(TENANTS).try_collect().await?;
+    tenants.extend(found);
+    Ok(())
+}
+
+/// Without a pause, so that the shard cannot go meanwhile.
+fn put(shared: &Shared, tenant: Arc<Tenant>, destination: Destination, batches: Option<Vec<StableBatch>>) {
+    let held = shared.lease.held();
+    if !held.contains(&destination.no.shard()) {
+        return;
+    }
     match shared.fleet.revision(destination.no) {
         // Somebody else read it later than this.
-        Some(known) if known > destination.revision => return Ok(()),
+        Some(known) if known > destination.revision => return,
         // A session may have begun with the old one since the change.
         Some(known) if known < destination.revision && has_lost_a_credential(shared, &destination) => {
             shared.connectors.revoke(destination.no, destination.revision);
@@ -93,7 +111,6 @@ async fn take_in(
         Some(batches) => shared.inputs(vec![config, Input::Batches(batches)]),
         None => shared.input(config),
     }
-    Ok(())
 }
 
 /// True if a field that had a value has none any more: it was withdrawn, not rotated.
@@ -111,7 +128,7 @@ pub(crate) fn drop_destination(shared: &Shared, no: DestinationNo) {
     }
 }
 
-/// Follows changes that were made through this host.
+/// Follows changes, wherever they were made.
 pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedReceiver<(TenantNo, Vec<DestinationNo>)>) {
     let mut came = Vec::new();
     while changed.recv_many(&mut came, 64).await > 0 {
@@ -133,31 +150,37 @@ pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedRece
 async fn apply(shared: &Shared, changed: &BTreeSet<TenantNo>, nos: &[DestinationNo]) -> Result<(), StoreError> {
     let mut tenants = Tenants::new();
     for no in changed {
-        let tenant = shared.store.tenant_by_no(*no).await?.map(Arc::new);
-        if tenant.is_none() {
-            shared.keyring.forget(*no);
-        }
-        tenants.insert(*no, tenant);
+        tenants.insert(*no, shared.store.tenant_by_no(*no).await?.map(Arc::new));
     }
     for nos in nos.chunks(PAGE as usize) {
         let found = shared.store.destinations_by_no(nos).await?;
         let there: BTreeSet<_> = found.iter().map(|destination| destination.no).collect();
-        for destination in found {
-            if shared.lease.owns(destination.no.shard()) {
-                take_in(shared, &mut tenants, destination, None).await?;
-            }
-        }
+        take_in_changed(shared, &mut tenants, found).await?;
         nos.iter().filter(|no| !there.contains(no)).for_each(|no| drop_destination(shared, *no));
-        shared.hint(there.into_iter().collect());
+        shared.input(Input::Hinted(there.into_iter().collect()));
+    }
+    // Last, so that no attempt opens it again: its destinations are gone.
+    for (no, _) in tenants.iter().filter(|(_, tenant)| tenant.is_none()) {
+        shared.keyring.forget(*no);
+        shared.payloads.clear();
     }
     Ok(())
+}
+
+/// Takes destinations in; those that were not known with the batches that are open.
+async fn take_in_changed(shared: &Shared, tenants: &mut Tenants, found: Vec<Destination>) -> Result<(), StoreError> {
+    let missing = shared.fleet.missing(found.iter().map(|destination| destination.no));
+    let batches = if missing.is_empty() { BTreeMap::new() } else { open_batches(shared, &missing).await? };
+    take_in(shared, tenants, found, batches).await
 }
 
 /// Re-reads all owned destinations now and then: finds what changed through other hosts.
 pub(crate) async fn reload(shared: Arc<Shared>) {
     loop {
         let paced_ms = shared.fleet.len() as u64 * 1_000 / RELOAD_PER_S;
-        tokio::time::sleep(Duration::from_millis(shared.options.reload_ms.max(paced_ms))).await;
+        let pause = Duration::from_millis(shared.options.reload_ms.max(paced_ms));
+        // Without a pause where anything may have changed.
+        let _ = tokio::time::timeout(pause, shared.reload.notified()).await;
         if let Err(error) = reload_once(&shared).await {
             tracing::warn!(%error, "destinations cannot be read again now");
         }
@@ -173,14 +196,12 @@ async fn reload_once(shared: &Shared) -> Result<(), StoreError> {
         let page = shared.store.destinations_of(&shards, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.no);
-        for destination in page {
-            if known.remove(&destination.no) != Some(destination.revision) {
-                take_in(shared, &mut tenants, destination, None).await?;
-            }
-        }
+        let changed = page.into_iter().filter(|one| known.remove(&one.no) != Some(one.revision)).collect();
+        take_in_changed(shared, &mut tenants, changed).await?;
     }
-    // What was known and is not there any more was deleted.
-    known.into_keys().for_each(|no| drop_destination(shared, no));
+    // What was known and is not there any more was deleted, if its shard was read at all.
+    let gone = known.into_keys().filter(|no| shards.contains(&no.shard()));
+    gone.for_each(|no| drop_destination(shared, no));
     Ok(())
 }
 

@@ -21,6 +21,7 @@ macro_rules! mutated {
 mod batch;
 mod breaker;
 mod bucket;
+mod caution;
 mod destination;
 mod dispatch;
 pub mod effect;

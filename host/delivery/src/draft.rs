@@ -73,6 +73,12 @@ pub enum Published {
     Refused(Refusal),
     /// Not accepted, because its tenant cannot be read now; nothing of it was stored, and it may be sent again.
     Unavailable(String),
+    /// Not accepted, because the host is half full and its tenant has more waiting than its share (429); nothing of it
+    /// was stored, and it may be sent again.
+    OverShare {
+        /// Seconds; at least 1.
+        retry_after_s: u32,
+    },
 }
 
 /// Why one draft was refused.
@@ -102,6 +108,12 @@ pub enum Overloaded {
     /// The accept queue is full, or the wait would be too long (503 with `Retry-After`).
     #[error("the host is busy; try again in {retry_after_s} s")]
     Busy {
+        /// Seconds; at least 1.
+        retry_after_s: u32,
+    },
+    /// The tenant has more waiting than its share (429 with `Retry-After`).
+    #[error("the tenant publishes more than its share; try again in {retry_after_s} s")]
+    OverShare {
         /// Seconds; at least 1.
         retry_after_s: u32,
     },

@@ -8,9 +8,9 @@ use crate::attempt::{self, Call, Over};
 use crate::core::{AttemptId, Config, Effect, Engine, Input, Now};
 use crate::operator::Notice;
 use crate::running::Shared;
-use railhead_model::DestinationNo;
+use railhead_model::{DeliveryKey, DestinationNo, ShardNo};
 use railhead_store::work::{Health, StableBatch};
-use railhead_store::{RefillAsk, StoreError};
+use railhead_store::{RefillAsk, Started, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,17 @@ pub(crate) enum Message {
     Inputs(Vec<Input>),
     /// Answered once nothing runs and nothing waits for its record.
     Drained(oneshot::Sender<()>),
+    /// Answered once nothing of a shard's destinations is in flight, which were told to be gone before.
+    Clear(Cleared),
     /// Cuts every running hand-over.
     AbortAll,
+}
+
+/// Who is told once a shard is clear.
+pub(crate) struct Cleared {
+    pub shard: ShardNo,
+    pub round: u64,
+    pub tell: mpsc::UnboundedSender<(ShardNo, u64)>,
 }
 
 /// Messages taken at once.
@@ -45,6 +54,8 @@ pub(crate) struct Driver {
     in_flight: usize,
     wake_at: Option<u64>,
     drained: Vec<oneshot::Sender<()>>,
+    clearing: Vec<Cleared>,
+    /// Unbounded, because a transition takes an attempt: with no database no attempt starts, and nothing comes.
     health: mpsc::UnboundedSender<(DestinationNo, Health)>,
 }
 
@@ -54,7 +65,16 @@ impl Driver {
         let (health, saved) = mpsc::unbounded_channel();
         tokio::spawn(save_health(Arc::clone(&shared), saved));
         let engine = Engine::new(config, seed);
-        Self { shared, engine, attempts: HashMap::new(), in_flight: 0, wake_at: None, drained: Vec::new(), health }
+        Self {
+            shared,
+            engine,
+            attempts: HashMap::new(),
+            in_flight: 0,
+            wake_at: None,
+            drained: Vec::new(),
+            clearing: Vec::new(),
+            health,
+        }
     }
 
     /// Until every handle on the engine is gone.
@@ -84,6 +104,7 @@ impl Driver {
             }
             self.execute(&mut effects);
             self.tell_if_drained();
+            self.tell_of_clear();
         }
     }
 
@@ -99,6 +120,7 @@ impl Driver {
             }
             Message::Inputs(inputs) => inputs.into_iter().for_each(|input| self.engine.step(now, input, effects)),
             Message::Drained(done) => self.drained.push(done),
+            Message::Clear(cleared) => self.clearing.push(cleared),
             Message::AbortAll => self.abort_all(),
         }
     }
@@ -117,6 +139,7 @@ impl Driver {
                     let running = tokio::spawn(attempt::run(call, over).instrument(span)).abort_handle();
                     self.attempts.insert(id, (running, events));
                 }
+                Effect::Start { id, deliveries } => drop(tokio::spawn(start(Arc::clone(&self.shared), id, deliveries))),
                 Effect::Abort(id) => {
                     if let Some((running, _)) = self.attempts.get(&id) {
                         running.abort();
@@ -163,6 +186,15 @@ impl Driver {
     }
 }
 
+impl Driver {
+    fn tell_of_clear(&mut self) {
+        let engine = &self.engine;
+        for Cleared { shard, round, tell } in self.clearing.extract_if(.., |one| engine.is_clear(one.shard)) {
+            let _ = tell.send((shard, round)); // whoever asked may have been fenced meanwhile
+        }
+    }
+}
+
 impl Drop for Driver {
     /// Nothing runs on without an engine that knows of it.
     fn drop(&mut self) {
@@ -190,7 +222,9 @@ async fn save_health(shared: Arc<Shared>, mut saved: mpsc::UnboundedReceiver<(De
     let mut came = Vec::new();
     while saved.recv_many(&mut came, AT_ONCE).await > 0 {
         let newest: BTreeMap<_, _> = came.drain(..).collect();
-        let newest: Vec<_> = newest.into_iter().collect();
+        // What moved away is written by its new owner.
+        let held = shared.lease.held().clone();
+        let newest: Vec<_> = newest.into_iter().filter(|(no, _)| held.contains(&no.shard())).collect();
         match shared.store.save_health(shared.host, &newest).await {
             Ok(()) => {}
             Err(StoreError::Fenced) => shared.fenced(),
@@ -199,32 +233,42 @@ async fn save_health(shared: Arc<Shared>, mut saved: mpsc::UnboundedReceiver<(De
     }
 }
 
+async fn start(shared: Arc<Shared>, attempt: AttemptId, deliveries: Vec<DeliveryKey>) {
+    let answers = until_done(&shared, || shared.store.start(shared.host, &deliveries)).await;
+    // One whose start cannot be recorded is read again, and tried again later.
+    let answers = answers.unwrap_or_else(|| vec![Started::Gone; deliveries.len()]);
+    shared.input(Input::Started { attempt, answers });
+}
+
 async fn open_batch(shared: Arc<Shared>, batch: StableBatch) {
     let opened = until_done(&shared, || shared.store.open_batches(shared.host, std::slice::from_ref(&batch))).await;
-    if opened {
+    if opened.is_some() {
         shared.input(Input::BatchOpened(batch.destination, batch.number));
     }
 }
 
 async fn close_batch(shared: Arc<Shared>, destination: DestinationNo, number: u64) {
-    if until_done(&shared, || shared.store.close_batch(shared.host, destination, number)).await {
+    if until_done(&shared, || shared.store.close_batch(shared.host, destination, number)).await.is_some() {
         shared.input(Input::BatchClosed(destination, number));
     }
 }
 
-/// Repeats a harmless write until it is done; false if it never can be.
-async fn until_done<F: Future<Output = Result<(), StoreError>>>(shared: &Shared, mut write: impl FnMut() -> F) -> bool {
+/// Repeats a harmless write until it is done; `None` if it never can be.
+async fn until_done<T, F: Future<Output = Result<T, StoreError>>>(
+    shared: &Shared,
+    mut write: impl FnMut() -> F,
+) -> Option<T> {
     loop {
         match write().await {
-            Ok(()) => return true,
+            Ok(done) => return Some(done),
             Err(StoreError::Fenced) => {
                 shared.fenced();
-                return false;
+                return None;
             }
             Err(error) if error.is_retryable() => tokio::time::sleep(AGAIN).await,
             Err(error) => {
-                tracing::error!(%error, "a stable batch could not be stored");
-                return false;
+                tracing::error!(%error, "what comes before an attempt could not be stored");
+                return None;
             }
         }
     }

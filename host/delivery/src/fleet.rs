@@ -59,6 +59,12 @@ impl Fleet {
         self.read().range((from, Bound::Unbounded)).take(limit).map(|(no, _)| *no).collect()
     }
 
+    /// Those of these that are not there.
+    pub fn missing(&self, nos: impl Iterator<Item = DestinationNo>) -> Vec<DestinationNo> {
+        let fleet = self.read();
+        nos.filter(|no| !fleet.contains_key(no)).collect()
+    }
+
     /// The revision that is loaded.
     pub fn revision(&self, no: DestinationNo) -> Option<i64> {
         self.read().get(&no).map(|member| member.loaded.destination.revision)

@@ -5,6 +5,7 @@ use crate::connectors::{CheckStep, Connectors};
 use crate::draft::{Draft, Overloaded, Published, Refusal};
 use crate::keyring::Keyring;
 use crate::options::Options;
+use crate::readiness::NotReady;
 use crate::running::Shared;
 use railhead_model::{Attempt, Clock, DeliveryKey, DestinationNo, EnvironmentNo, EventUid, Reason, TenantNo};
 use railhead_store::directory::{Destination, Tenant};
@@ -109,17 +110,15 @@ impl Delivery {
         self.shared.config_changed(tenant, destinations);
     }
 
-    /// Call it after an event's payload was erased in the store: this host lets go of its copy in memory.
-    ///
-    /// A hand-over that has the payload already may finish. The host that owns a destination keeps copies of its own,
-    /// until the event was tried there.
+    /// Call it after an event's payload was erased in the store: all hosts let go of their copies in memory. A hand-over
+    /// that has the payload already may finish.
     pub fn erased(&self, event: EventUid) {
-        self.shared.payloads.erase(event);
+        self.shared.erased(event);
     }
 
     /// Call it after a replay was started or cancelled.
     pub fn jobs_changed(&self) {
-        self.shared.jobs.notify_one();
+        self.shared.jobs_changed();
     }
 
     /// Tenants' keys.
@@ -134,10 +133,18 @@ impl Delivery {
         &self.shared.catalog
     }
 
-    /// True while it accepts and delivers: after the first load, before a shutdown, with a live lease.
+    /// Whether it accepts and delivers: after the first load, before a shutdown, with a lease that was renewed lately.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn readiness(&self) -> Result<(), NotReady> {
+        self.shared.readiness()
+    }
+
+    /// True while it accepts and delivers.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.shared.is_ready()
+        self.readiness().is_ok()
     }
 
     /// Waits until everything owned was loaded for the first time.

@@ -14,6 +14,9 @@ pub struct Keyring {
     keys: RwLock<HashMap<TenantNo, Arc<TenantKeys>>>,
 }
 
+/// Tenants whose keys are kept open at once.
+const KEPT: usize = 100_000;
+
 /// What a tenant's wrapped key is bound to: it opens for this environment and id only.
 #[must_use]
 pub fn binding(environment: EnvironmentNo, tenant: &TenantId) -> String {
@@ -49,8 +52,17 @@ impl Keyring {
         }
         let binding = binding(tenant.environment, &tenant.id);
         let keys = Arc::new(self.vault.open_tenant(&binding, &tenant.wrapped_key)?);
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.no, Arc::clone(&keys));
+        let mut known = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT {
+            known.clear(); // rare, and only a matter of opening again
+        }
+        known.insert(tenant.no, Arc::clone(&keys));
         Ok(keys)
+    }
+
+    /// Drops all keys; those that are needed again are opened again.
+    pub fn forget_all(&self) {
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Drops a deleted tenant's keys: what is sealed under them can no longer be read here.

@@ -8,6 +8,7 @@ pub mod handle;
 pub mod keyring;
 pub mod options;
 
+mod asked;
 mod attempt;
 mod config;
 mod driver;
@@ -18,8 +19,10 @@ mod jobs;
 mod lease;
 mod measures;
 mod mint;
+mod news;
 mod operator;
 mod payloads;
+mod readiness;
 mod record;
 mod running;
 #[cfg(test)]
@@ -31,4 +34,5 @@ pub use draft::{Draft, Overloaded, Published, Refusal};
 pub use handle::{Delivery, Parts, Retried, TestError};
 pub use keyring::Keyring;
 pub use options::Options;
+pub use readiness::NotReady;
 pub use running::{Running, StartError, start};

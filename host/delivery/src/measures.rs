@@ -26,6 +26,8 @@ pub(crate) const IN_FLIGHT: &str = "railhead_in_flight";
 pub(crate) const DELIVERY_SECONDS: &str = "railhead_delivery_seconds";
 /// Destinations that this host owns.
 pub(crate) const DESTINATIONS: &str = "railhead_destinations";
+/// Shards whose destinations this host runs.
+pub(crate) const SHARDS: &str = "railhead_shards";
 /// Rows that jobs made, ended or deleted, by `job`.
 pub(crate) const JOB_ROWS: &str = "railhead_job_rows_total";
 /// Operational events that were dropped because too many waited.
@@ -45,6 +47,7 @@ pub(crate) fn describe() {
     describe_gauge!(IN_FLIGHT, "Events in calls into connectors that run");
     describe_histogram!(DELIVERY_SECONDS, "From acceptance to record, of deliveries whose first attempt arrived");
     describe_gauge!(DESTINATIONS, "Destinations that this host owns");
+    describe_gauge!(SHARDS, "Shards, of 256, whose destinations this host runs");
     describe_counter!(JOB_ROWS, "Rows that jobs made, ended or deleted, by job");
     describe_counter!(OPERATOR_DROPPED, "Operational events dropped because too many waited");
 }

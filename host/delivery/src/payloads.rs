@@ -75,6 +75,14 @@ impl Payloads {
         }
     }
 
+    /// Lets go of everything: any of it may have been erased.
+    pub fn clear(&self) {
+        let mut held = self.lock();
+        held.events.clear();
+        held.order.clear();
+        held.bytes = 0;
+    }
+
     /// The events of `uids`, in their order; `None` where the payload is gone, or cannot be opened any more.
     ///
     /// # Errors

@@ -1,26 +1,26 @@
 //! A running engine: its parts, its tasks, its start and its end.
 
 use crate::catalog::Catalog;
-use crate::connectors::{CheckStep, Connectors, HandOver};
+use crate::connectors::Connectors;
 use crate::core::Input;
 use crate::draft::Overloaded;
 use crate::driver::{Driver, Message};
 use crate::fleet::Fleet;
-use crate::handle::{Delivery, Parts, Retried};
+use crate::handle::{Delivery, Parts};
+use crate::hints::Outbox;
 use crate::ingest::{AcceptLane, AcceptQueue, Tables};
 use crate::keyring::Keyring;
-use crate::lease::LeaseClock;
+use crate::lease::{Keeper, LeaseClock};
 use crate::mint::Mint;
 use crate::operator::Notices;
 use crate::options::Options;
 use crate::payloads::Payloads;
+use crate::readiness::{NotReady, Signs};
 use crate::record::{Remembered, Waiters};
 use crate::{hints, jobs, lease, operator};
-use railhead_model::{Clock, DeliveryKey, DestinationNo, Event, EventUid, HostId, Origin, Reason, ShardNo, TenantNo};
-use railhead_store::accept::MAX_DIRECT;
-use railhead_store::directory::{Destination, Tenant};
-use railhead_store::work::{Command, Commanded};
-use railhead_store::{NewEvent, Store, StoreError, WorkRow};
+use railhead_model::{Clock, DestinationNo, EventUid, HostId, TenantNo};
+use railhead_store::hints::Hint;
+use railhead_store::{Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,6 +42,11 @@ pub(crate) struct Shared {
     pub waiters: Waiters,
     pub accept: AcceptLane,
     pub lease: LeaseClock,
+    pub outbox: Outbox,
+    /// Wakes the survey: anything may have changed.
+    pub anything: Notify,
+    /// Wakes the reload: any configuration may have changed.
+    pub reload: Notify,
     pub notices: Notices,
     /// Wakes the steppers of replays.
     pub jobs: Notify,
@@ -53,7 +58,7 @@ pub(crate) struct Shared {
     /// queue, the rest by their periods.
     driver: mpsc::UnboundedSender<Message>,
     /// To the task that reloads configuration; it drains them all at once.
-    changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
+    pub changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
     accepting: AtomicBool,
     loaded: watch::Sender<bool>,
     fenced: watch::Sender<bool>,
@@ -85,13 +90,12 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
     let (driver, inputs) = mpsc::unbounded_channel();
     let (changes, changed) = mpsc::unbounded_channel();
     let (notices, told) = operator::channel();
-    let (accept, queue) = crate::ingest::lane();
+    let (accept, queue) = crate::ingest::lane(&parts.options);
     let shared = Arc::new(Shared::new(parts, accept, notices, driver, changes));
     let seed = shared.options.seed.unwrap_or_else(|| u64::from_le_bytes(shared.random()));
     let mut core = JoinSet::new();
     core.spawn(Driver::new(Arc::clone(&shared), seed).run(inputs));
-    let owned = lease::join(&shared).await?;
-    core.spawn(lease::keep(Arc::clone(&shared), owned));
+    core.spawn(Keeper::join(&shared).await?.run());
     let others = spawn_others(&shared, queue, changed, told);
     Ok(Running { delivery: Delivery { shared }, core, others })
 }
@@ -107,6 +111,8 @@ fn spawn_others(
     others.spawn(crate::config::follow(Arc::clone(shared), changed));
     others.spawn(crate::config::reload(Arc::clone(shared)));
     others.spawn(hints::survey(Arc::clone(shared)));
+    others.spawn(hints::speak(Arc::clone(shared)));
+    others.spawn(hints::listen(Arc::clone(shared)));
     others.spawn(operator::run(Arc::clone(shared), told));
     jobs::spawn(shared, &mut others);
     others
@@ -114,6 +120,9 @@ fn spawn_others(
 
 /// How long an abort may take to be recorded at a shutdown.
 const ABORT: Duration = Duration::from_secs(3);
+
+/// How long the last word to other hosts may take.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Running {
     /// Comes back when another host took this one's shards over: nothing is recorded any more, and the process must
@@ -129,21 +138,25 @@ impl Running {
         let shared = Arc::clone(&self.delivery.shared);
         shared.accepting.store(false, Ordering::Release);
         tracing::info!("shutting down: accepts are finished first, then running attempts");
-        let drain = Duration::from_millis(shared.options.drain_ms);
-        if tokio::time::timeout(drain, shared.accept.flush()).await.is_err() {
+        // One deadline for both: a supervisor's patience is counted from the signal.
+        let until_ms = shared.clock.monotonic_ms() + shared.options.drain_ms;
+        let left = || Duration::from_millis(until_ms.saturating_sub(shared.clock.monotonic_ms()));
+        if tokio::time::timeout(left(), shared.accept.flush()).await.is_err() {
             tracing::warn!("accept commits still wait for the database; their publishers get no answer");
         }
         self.others.shutdown().await;
         shared.input(Input::Drain);
-        if tokio::time::timeout(drain, shared.drained()).await.is_err() {
+        if tokio::time::timeout(left(), shared.drained()).await.is_err() {
             tracing::warn!("attempts still run after the drain time; they are aborted and will be repeated");
             let _ = shared.driver.send(Message::AbortAll);
             let _ = tokio::time::timeout(ABORT, shared.drained()).await;
         }
         self.core.shutdown().await;
-        let shards: Vec<_> = (0..=u8::MAX).map(ShardNo).collect();
-        match shared.store.release(shared.host, &shards).await {
-            Ok(()) => tracing::info!("shut down in order"),
+        match shared.store.leave(shared.host).await {
+            Ok(()) => {
+                shared.tell_of_free_shards().await;
+                tracing::info!("shut down in order");
+            }
             Err(error) => tracing::warn!(%error, "shards could not be released; another host waits for the lease"),
         }
     }
@@ -170,6 +183,9 @@ impl Shared {
             waiters: Waiters::default(),
             mint: Mint::default(),
             lease: LeaseClock::default(),
+            outbox: Outbox::default(),
+            anything: Notify::new(),
+            reload: Notify::new(),
             jobs: Notify::new(),
             fanouts: Notify::new(),
             accepting: AtomicBool::new(true),
@@ -188,6 +204,22 @@ impl Shared {
             driver,
             changes,
         }
+    }
+
+    /// Tells the driver. It is gone only at the very end of a shutdown.
+    pub fn tell(&self, message: Message) {
+        let _ = self.driver.send(message);
+    }
+
+    /// False once it shuts down, or was fenced.
+    pub fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire)
+    }
+
+    /// The last word: others need not wait for their next look.
+    async fn tell_of_free_shards(&self) {
+        let mut notifier = self.store.notifier(self.host);
+        let _ = tokio::time::timeout(LAST_WORD, notifier.notify(&[Hint::Shards])).await; // they look soon anyway
     }
 
     /// Tells the engine. It is gone only at the very end of a shutdown, when nobody needs to know.
@@ -215,12 +247,19 @@ impl Shared {
         if !self.accepting.load(Ordering::Acquire) {
             return Err(Overloaded::Unavailable("the host shuts down".into()));
         }
-        let options = &self.options;
-        self.accept.admit(options.accept_queue_bytes, options.accept_wait_ms, options.accept_batch)
+        self.accept.admission.look(self.clock.monotonic_ms())
     }
 
-    pub fn is_ready(&self) -> bool {
-        self.accepting.load(Ordering::Acquire) && *self.loaded.borrow() && self.lease.is_live(self.clock.monotonic_ms())
+    pub fn readiness(&self) -> Result<(), NotReady> {
+        let signs = Signs {
+            fenced: *self.fenced.borrow(),
+            accepting: self.accepting.load(Ordering::Acquire),
+            loaded: *self.loaded.borrow(),
+            lease_until_ms: self.lease.until_ms(),
+            lease_ms: lease::own_ms(&self.options),
+            renew_ms: self.options.renew_ms,
+        };
+        signs.judge(self.clock.monotonic_ms())
     }
 
     pub fn set_loaded(&self) {
@@ -246,90 +285,5 @@ impl Shared {
         if self.driver.send(Message::Drained(done)).is_ok() {
             let _ = drained.await; // an error says that the driver is gone, and with it all that ran
         }
-    }
-
-    /// Events that became durable here: their payloads are kept and the engine gets their work.
-    pub fn stored<'a>(&self, events: impl Iterator<Item = (&'a NewEvent, &'a Arc<Event>)>) {
-        let (mut rows, mut hinted, mut count) = (Vec::new(), Vec::new(), 0);
-        for (new, event) in events {
-            count += 1;
-            let matched = new.route.matched().count();
-            self.payloads.offer(event, matched);
-            if matched > MAX_DIRECT {
-                self.fanouts.notify_one();
-                continue;
-            }
-            for destination in new.route.matched() {
-                // Its place in the order is known to the store only.
-                if new.lanes.iter().any(|(laned, _)| *laned == destination) {
-                    hinted.push(destination);
-                } else {
-                    rows.push(fresh(new, destination));
-                }
-            }
-        }
-        metrics::counter!(crate::measures::ACCEPTED).increment(count);
-        if !rows.is_empty() {
-            self.input(Input::Pushed(rows));
-        }
-        self.hint(hinted);
-    }
-
-    pub fn hint(&self, destinations: Vec<DestinationNo>) {
-        if !destinations.is_empty() {
-            self.input(Input::Hinted(destinations));
-        }
-    }
-
-    pub fn config_changed(&self, tenant: TenantNo, destinations: &[DestinationNo]) {
-        self.tables.forget(tenant);
-        destinations.iter().for_each(|no| self.connectors.retire(*no));
-        let _ = self.changes.send((tenant, destinations.to_vec())); // closed at a shutdown only
-    }
-
-    pub async fn check(&self, tenant: &Tenant, destination: &Destination) -> Result<Vec<CheckStep>, Reason> {
-        let hand_over = HandOver {
-            destination: Arc::new(destination.clone()),
-            tenant: Arc::new(tenant.clone()),
-            batch_id: format!("check-{}", self.mint()),
-            batched: crate::fleet::takes_batches(destination, &self.catalog),
-            events: Vec::new(),
-            deadline_ms: destination.spec.timeout_ms,
-        };
-        self.connectors.check(hand_over).await
-    }
-
-    pub async fn retry(&self, key: DeliveryKey) -> Result<Retried, StoreError> {
-        let now = self.clock.now();
-        let retried = match self.store.command(key, Command::RetryNow, now).await? {
-            Commanded::Done => Retried::DueNow,
-            Commanded::NotWaiting => Retried::Again(self.store.redeliver(key, Origin::Retry, now).await?),
-        };
-        self.hint(vec![key.destination]);
-        Ok(retried)
-    }
-
-    pub async fn cancel(&self, key: DeliveryKey) -> Result<Commanded, StoreError> {
-        let done = self.store.command(key, Command::Cancel, self.clock.now()).await?;
-        self.hint(vec![key.destination]);
-        Ok(done)
-    }
-}
-
-fn fresh(new: &NewEvent, destination: DestinationNo) -> WorkRow {
-    WorkRow {
-        key: DeliveryKey { event: new.uid, destination, run: 0 },
-        tenant: new.tenant,
-        due: new.at,
-        attempts: 0,
-        tries: 0,
-        since: None,
-        rev: 0,
-        lane: None,
-        seq: 0,
-        origin: new.origin,
-        previous: None,
-        job: None,
-        bytes: new.payload_bytes,
     }
 }

@@ -5,21 +5,27 @@
 //! again exactly the same.
 
 mod checks;
+mod clock;
 mod driver;
+mod failure;
 mod faults;
 mod host;
 mod leases;
+mod liveness;
 mod people;
+mod plants;
 mod publish;
 mod receiver;
+mod rotation;
 mod store;
 mod trace;
 mod world;
 
 use crate::core::mutation::{Mutation, plant};
+use failure::Failure;
 use faults::{Fault, Reached};
 use std::ops::Range;
-use world::{Failure, World};
+use world::World;
 
 /// Seeds of an ordinary test run.
 const FEW: u64 = 60;
@@ -114,42 +120,4 @@ fn a_seed_replays_to_the_same_trace() {
         assert_eq!((first.trace, first.trace), (second.trace, unkept.trace), "seed {seed}");
     }
     assert_ne!(run(3, None, false).0.trace, run(4, None, false).0.trace);
-}
-
-/// The first of 200 seeds that fails with this fault planted.
-#[allow(clippy::print_stdout)]
-fn found(fault: Mutation) {
-    for seed in 1..=200 {
-        if let Err(failure) = run(seed, Some(fault), false).0.outcome {
-            println!("{fault:?}: found by seed {seed}: {failure}");
-            return;
-        }
-    }
-    panic!("{fault:?} was not found within 200 seeds");
-}
-
-macro_rules! planted {
-    ($($name:ident: $fault:ident;)*) => {$(
-        #[test]
-        fn $name() {
-            found(Mutation::$fault);
-        }
-    )*};
-}
-
-planted! {
-    finds_an_acknowledgement_before_the_commit: EarlyAcknowledgement;
-    finds_a_lost_wake_up: LostWakeUp;
-    finds_a_window_that_is_refilled_twice: RefilledTwice;
-    finds_a_late_refill_after_a_result: LateRefill;
-    finds_an_ignored_fence: FenceIgnored;
-    finds_an_ignored_lease: LeaseIgnored;
-    finds_a_tenant_that_is_never_served: TenantStarved;
-    finds_a_lane_that_does_not_wait: LaneIgnored;
-    finds_a_forgotten_result: ResultForgotten;
-    finds_a_stable_batch_that_changes: BatchShrinks;
-    finds_a_batch_of_too_many_bytes: BytesIgnored;
-    finds_a_stable_batch_that_is_made_smaller_under_its_number: SplitKeepsNumber;
-    finds_a_batch_that_ends_for_one_of_its_members: OneRefusedForAll;
-    finds_a_transcript_of_another_request: TranscriptMisplaced;
 }

@@ -6,12 +6,16 @@ mod accept;
 mod batches;
 #[path = "delivery/connectors.rs"]
 mod connectors;
+#[path = "delivery/hosts.rs"]
+mod hosts;
 #[path = "delivery/jobs.rs"]
 mod jobs;
 #[path = "delivery/lifecycle.rs"]
 mod lifecycle;
 #[path = "delivery/operator.rs"]
 mod operator;
+#[path = "delivery/poison.rs"]
+mod poison;
 #[path = "delivery/retries.rs"]
 mod retries;
 #[path = "delivery/store.rs"]

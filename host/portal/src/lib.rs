@@ -14,14 +14,16 @@ mod json;
 mod origin;
 mod pages;
 mod query;
+mod routes;
 mod session;
 #[cfg(test)]
 mod tests;
 mod views;
 mod when;
 
+pub use routes::{Door, ROUTES, Route, Verb};
+
 use axum::Router;
-use axum::routing::{get, post};
 use gate::Gate;
 use railhead_model::Clock;
 use railhead_vault::{Random, Sealer};
@@ -61,25 +63,9 @@ impl fmt::Debug for Portal {
 
 /// All pages. To be merged with the API's routes: it takes no path outside of `/ui`.
 pub fn router(portal: Portal) -> Router {
-    let tenant = "/ui/tenants/{tenant}";
-    let signed_in = Router::new()
-        .route("/ui", get(pages::overview::show))
-        .route("/ui/environment", get(pages::environment::show).post(pages::environment::choose))
-        .route("/ui/tenants", get(pages::tenants::show))
-        .route(tenant, get(pages::tenant::show))
-        .route(&format!("{tenant}/destinations/{{destination}}"), get(pages::destination::show))
-        .route(&format!("{tenant}/events"), get(pages::events::show))
-        .route(&format!("{tenant}/events/{{event}}"), get(pages::event::show))
-        .route(&format!("{tenant}/deliveries"), get(pages::deliveries::show))
-        .route(&format!("{tenant}/deliveries/{{delivery}}"), get(pages::delivery::show))
-        .route("/ui/{*path}", get(pages::missing))
+    let signed_in = routes::behind(Door::SignedIn)
         .method_not_allowed_fallback(pages::not_allowed)
         .layer(axum::middleware::from_fn_with_state(portal.clone(), frame::signed_in));
-    let open = Router::new()
-        .route("/ui/", get(pages::home))
-        .route("/ui/sign-in", get(pages::sign_in::show).post(pages::sign_in::sign_in))
-        .route("/ui/sign-out", post(pages::sign_in::sign_out))
-        .route("/ui/assets/{name}", get(assets::serve))
-        .method_not_allowed_fallback(pages::not_allowed);
+    let open = routes::behind(Door::Open).method_not_allowed_fallback(pages::not_allowed);
     signed_in.merge(open).layer(axum::middleware::from_fn_with_state(portal.clone(), frame::guard)).with_state(portal)
 }

@@ -49,7 +49,7 @@ impl fmt::Display for When {
     }
 }
 
-/// A duration in milliseconds: its two largest units.
+/// A duration in milliseconds: its two largest units. Number and unit stay on one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub u64);
@@ -57,14 +57,14 @@ pub struct Span(pub u64);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let two = |f: &mut fmt::Formatter<'_>, large, name, small, unit| match small {
-            0 => write!(f, "{large} {name}"),
-            small => write!(f, "{large} {name} {small} {unit}"),
+            0 => write!(f, "{large}\u{a0}{name}"),
+            small => write!(f, "{large}\u{a0}{name} {small}\u{a0}{unit}"),
         };
         let seconds = self.0 / 1_000;
         match self.0 {
-            0..=999 => write!(f, "{} ms", self.0),
-            1_000..=9_999 => write!(f, "{}.{} s", seconds, self.0 / 100 % 10),
-            10_000..=59_999 => write!(f, "{seconds} s"),
+            0..=999 => write!(f, "{}\u{a0}ms", self.0),
+            1_000..=9_999 => write!(f, "{}.{}\u{a0}s", seconds, self.0 / 100 % 10),
+            10_000..=59_999 => write!(f, "{seconds}\u{a0}s"),
             60_000..=3_599_999 => two(f, seconds / 60, "min", seconds % 60, "s"),
             3_600_000..=86_399_999 => two(f, seconds / 3_600, "h", seconds / 60 % 60, "min"),
             _ => two(f, seconds / 86_400, "d", seconds / 3_600 % 24, "h"),
@@ -79,8 +79,8 @@ pub struct Micros(pub u64);
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            0..=999 => write!(f, "{} µs", self.0),
-            1_000..=99_999 => write!(f, "{}.{} ms", self.0 / 1_000, self.0 / 100 % 10),
+            0..=999 => write!(f, "{}\u{a0}µs", self.0),
+            1_000..=99_999 => write!(f, "{}.{}\u{a0}ms", self.0 / 1_000, self.0 / 100 % 10),
             more => Span(more / 1_000).fmt(f),
         }
     }
@@ -94,9 +94,9 @@ pub struct Bytes(pub u64);
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            0..=1_023 => write!(f, "{} B", self.0),
-            1_024..=1_048_575 => write!(f, "{}.{} KiB", self.0 / 1_024, self.0 % 1_024 * 10 / 1_024),
-            _ => write!(f, "{}.{} MiB", self.0 / 1_048_576, self.0 % 1_048_576 * 10 / 1_048_576),
+            0..=1_023 => write!(f, "{}\u{a0}B", self.0),
+            1_024..=1_048_575 => write!(f, "{}.{}\u{a0}KiB", self.0 / 1_024, self.0 % 1_024 * 10 / 1_024),
+            _ => write!(f, "{}.{}\u{a0}MiB", self.0 / 1_048_576, self.0 % 1_048_576 * 10 / 1_048_576),
         }
     }
 }
@@ -128,25 +128,30 @@ mod tests {
         let at = When(Timestamp::parse("2026-11-23T15:04:05.123Z").expect("a time"));
         assert_eq!((at.to_string().as_str(), at.clock().as_str()), ("2026-11-23 15:04:05.123", "15:04:05.123"));
         let later = When(at.0.plus_ms(4_210));
-        assert_eq!((later.after(&at), at.after(&later)), ("+4.2 s".into(), "−4.2 s".into()));
+        assert_eq!((later.after(&at), at.after(&later)), ("+4.2\u{a0}s".into(), "−4.2\u{a0}s".into()));
         assert_eq!(
             (at.from(&later), later.from(&at), at.from(&at)),
-            ("4.2 s ago".into(), "in 4.2 s".into(), "now".into())
+            ("4.2\u{a0}s ago".into(), "in 4.2\u{a0}s".into(), "now".into())
         );
     }
 
     #[test]
     fn durations_show_two_units_and_counts_groups() {
-        let spans =
-            [(7, "7 ms"), (59_999, "59 s"), (90_000, "1 min 30 s"), (7_200_000, "2 h"), (90_000_000, "1 d 1 h")];
+        let spans = [
+            (7, "7\u{a0}ms"),
+            (59_999, "59\u{a0}s"),
+            (90_000, "1\u{a0}min 30\u{a0}s"),
+            (7_200_000, "2\u{a0}h"),
+            (90_000_000, "1\u{a0}d 1\u{a0}h"),
+        ];
         for (ms, words) in spans {
             assert_eq!(Span(ms).to_string(), words);
         }
-        let micros = [(0, "0 µs"), (1_540, "1.5 ms"), (1_500_000, "1.5 s")];
+        let micros = [(0, "0\u{a0}µs"), (1_540, "1.5\u{a0}ms"), (1_500_000, "1.5\u{a0}s")];
         for (us, words) in micros {
             assert_eq!(Micros(us).to_string(), words);
         }
         assert_eq!((Count(7).to_string(), Count(1_234_567).to_string()), ("7".into(), "1,234,567".into()));
-        assert_eq!((Bytes(1_023).to_string(), Bytes(1_536).to_string()), ("1023 B".into(), "1.5 KiB".into()));
+        assert_eq!((Bytes(1_023).to_string(), Bytes(1_536).to_string()), ("1023\u{a0}B".into(), "1.5\u{a0}KiB".into()));
     }
 }

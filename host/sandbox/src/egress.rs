@@ -67,6 +67,8 @@ pub struct SendContext {
     pub events: Arc<[EventUid]>,
     /// What the request is for.
     pub purpose: Purpose,
+    /// True if it belongs to a slow call: its connection lives on the threads apart, and serves slow calls only.
+    pub slow: bool,
 }
 
 /// What a request is for.

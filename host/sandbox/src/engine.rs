@@ -58,6 +58,7 @@ pub(crate) fn running(instances: u32) -> wasmtime::Result<Engine> {
 pub(crate) fn watched(memories: Arc<dyn wasmtime::MemoryCreator>) -> wasmtime::Result<Engine> {
     let mut config = common();
     config.with_host_memory(memories).memory_init_cow(false).memory_reservation(0).memory_guard_size(0);
+    config.cranelift_opt_level(wasmtime::OptLevel::None); // each guest runs once or twice
     Engine::new(&config)
 }
 

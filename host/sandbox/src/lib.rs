@@ -8,6 +8,7 @@ mod bindings;
 mod call;
 pub mod egress;
 mod engine;
+mod lanes;
 pub mod limits;
 mod load;
 mod platform;

@@ -60,6 +60,9 @@ pub enum Stopped {
 pub(crate) struct Limiter {
     memory: usize,
     elements: usize,
+    /// Of the guest that this limits.
+    #[cfg(test)]
+    pub(crate) memories: crate::watched::Memories,
 }
 
 impl ResourceLimiter for Limiter {
@@ -69,6 +72,8 @@ impl ResourceLimiter for Limiter {
             return Err(wasmtime::Error::new(Stopped::Memory));
         }
         self.memory = total;
+        #[cfg(test)]
+        self.memories.expect_one();
         Ok(true)
     }
 

@@ -65,6 +65,20 @@ pub(crate) fn yield_to_others() {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn yield_to_others() {}
 
+/// CPU time of the calling thread.
+#[cfg(unix)]
+pub(crate) fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Time since the first call: CPU time cannot be had here.
+#[cfg(not(unix))]
+pub(crate) fn thread_cpu() -> Duration {
+    static FIRST: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    FIRST.get_or_init(std::time::Instant::now).elapsed()
+}
+
 /// How much less: others get some three times as much of a core. Much more, and a machine that is busy with something else
 /// would have slow calls run into their deadline before they used up their CPU time.
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 use crate::call::{Call, Ended, Purpose, Running, Settle, Unfinished};
 use crate::egress::Egress;
 use crate::engine::{self, Ticker};
+use crate::lanes::Lanes;
 use crate::load::{Compiler, Connector, LoadError, Loader};
 use crate::session::Surroundings;
 use crate::sessions::Sessions;
@@ -10,12 +11,8 @@ use crate::target::Target;
 use railhead_model::{Clock, Exchange, Reason};
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 use wasmtime::Engine;
 
 /// How the sandbox is set up.
@@ -78,8 +75,7 @@ pub struct Sandbox {
     sessions: Arc<Sessions>,
     egress: Arc<Egress>,
     clock: Arc<dyn Clock>,
-    /// `None` only while it is dropped.
-    runtimes: Option<Runtimes>,
+    lanes: Lanes,
     _ticker: Ticker,
 }
 
@@ -109,15 +105,14 @@ impl Sandbox {
         let loader =
             Loader::new(engine, config.compiler, config.cache_dir.as_deref(), &config.cache_key).map_err(wrong)?;
         let cpu = Duration::from_millis(config.cpu_budget_ms.into());
-        let runtimes =
-            Runtimes { quick: guest_runtime(config.threads, false)?, slow: guest_runtime(config.threads, true)? };
-        let slow = runtimes.slow.handle().clone();
+        let lanes = Lanes::start(config.threads)?;
+        let slow = lanes.slow().clone();
         egress.set_aside(slow.clone());
         let around = Surroundings { egress: egress.clone(), clock: clock.clone(), cpu, slow };
         let sessions = Arc::new(Sessions::new(around, places));
-        runtimes.quick.spawn(sweep(Arc::downgrade(&sessions)));
+        lanes.quick().spawn(sweep(Arc::downgrade(&sessions)));
         let ticker = Ticker::start(engine)?;
-        Ok(Arc::new(Self { loader, sessions, egress, clock, runtimes: Some(runtimes), _ticker: ticker }))
+        Ok(Arc::new(Self { loader, sessions, egress, clock, lanes, _ticker: ticker }))
     }
 
     /// Checks a component and makes it ready to run. Nothing of it runs.
@@ -136,27 +131,28 @@ impl Sandbox {
         let (target, sessions) = (target.into(), self.sessions.clone());
         let unfinished = Unfinished(running.clone());
         let revoked = sessions.revoked(target.destination, target.revision);
-        self.run(running.clone(), async move {
-            // Settles what is open even if this task is aborted.
-            let unfinished = unfinished;
-            let delivery = async {
-                match sessions.hold(&target, &running).await {
-                    Ok(mut held) => {
-                        let ended = held.session.deliver(&running).await;
-                        running.finish(&ended);
-                        sessions.give_back(held, &running, &ended);
+        self.lanes
+            .run(running.clone(), async move {
+                // Settles what is open even if this task is aborted.
+                let unfinished = unfinished;
+                let delivery = async {
+                    match sessions.hold(&target, &running).await {
+                        Ok(mut held) => {
+                            let ended = held.session.deliver(&running).await;
+                            running.finish(&ended);
+                            sessions.give_back(held, &running, &ended);
+                        }
+                        Err(ended) => running.finish(&ended),
                     }
-                    Err(ended) => running.finish(&ended),
+                };
+                tokio::select! {
+                    biased;
+                    () = revoked => running.finish(&Ended::Cut(withdrawn())),
+                    () = delivery => {}
                 }
-            };
-            tokio::select! {
-                biased;
-                () = revoked => running.finish(&Ended::Cut(withdrawn())),
-                () = delivery => {}
-            }
-            drop(unfinished);
-        })
-        .await;
+                drop(unfinished);
+            })
+            .await;
     }
 
     /// Resolves, connects, logs in; sends no event. `call` has none.
@@ -171,7 +167,7 @@ impl Sandbox {
         let running = Running::new(Purpose::Check, call, self.clock.clone(), None);
         let (target, sessions) = (target.into(), self.sessions.clone());
         let revoked = sessions.revoked(target.destination, target.revision);
-        let checked = self.run(running.clone(), async move {
+        let checked = self.lanes.run(running.clone(), async move {
             let check = async {
                 let mut held = sessions.hold(&target, &running).await.map_err(why)?;
                 match held.session.check(&running).await {
@@ -205,7 +201,7 @@ impl Sandbox {
     ) -> Result<Vec<(Vec<u32>, Exchange)>, Reason> {
         let running = Running::new(Purpose::Preview, call, self.clock.clone(), None);
         let (target, sessions) = (target.into(), self.sessions.clone());
-        let previewed = self.run(running.clone(), async move {
+        let previewed = self.lanes.run(running.clone(), async move {
             let mut session = sessions.apart(&target, &running).await.map_err(why)?;
             let ended = session.preview(&running).await;
             let shown = running.take_shown();
@@ -243,37 +239,6 @@ impl Sandbox {
     pub fn live(&self) -> usize {
         self.sessions.live()
     }
-
-    /// Runs on the guests' threads; ends with the caller. `None`: a fault of the host, or it is being dropped.
-    ///
-    /// A call begins with the quick ones. Once it turns out to be slow it goes on with its like, where the system gives it
-    /// what the quick ones leave: guests that burn CPU wait for each other, not others for them.
-    async fn run<T: Send + 'static>(
-        &self,
-        running: Arc<Running>,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let runtimes = self.runtimes.as_ref()?;
-        let quick = WhileQuick { running, task: Some(Box::pin(task)) };
-        let mut quick = AbortWithCaller(runtimes.quick.spawn(quick));
-        match (&mut quick.0).await.ok()? {
-            Ok(done) => Some(done),
-            Err(rest) => {
-                let mut slow = AbortWithCaller(runtimes.slow.spawn(rest));
-                (&mut slow.0).await.ok()
-            }
-        }
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        if let Some(Runtimes { quick, slow }) = self.runtimes.take() {
-            // a plain drop would block, which async code must not
-            quick.shutdown_background();
-            slow.shutdown_background();
-        }
-    }
 }
 
 impl fmt::Debug for Sandbox {
@@ -284,53 +249,6 @@ impl fmt::Debug for Sandbox {
 
 fn wrong(error: wasmtime::Error) -> SandboxError {
     SandboxError::Engine(format!("{error:#}"))
-}
-
-struct AbortWithCaller<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortWithCaller<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Threads of guests, and of the connections that they open: two sets, of which the system prefers the first.
-struct Runtimes {
-    quick: Runtime,
-    slow: Runtime,
-}
-
-/// Guests that spin must not keep I/O waiting: every poll looks for it.
-fn guest_runtime(threads: usize, slow: bool) -> std::io::Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if threads > 0 {
-        builder.worker_threads(threads);
-    }
-    if slow {
-        builder.on_thread_start(crate::platform::yield_to_others);
-    }
-    builder.thread_name(if slow { "railhead-slow" } else { "railhead-guest" }).event_interval(1).enable_all().build()
-}
-
-/// A call as long as it is quick; then what is left of it.
-struct WhileQuick<F> {
-    running: Arc<Running>,
-    task: Option<Pin<Box<F>>>,
-}
-
-impl<F: Future> Future for WhileQuick<F> {
-    type Output = Result<F::Output, Pin<Box<F>>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = &mut self.task else { return Poll::Pending };
-        if let Poll::Ready(done) = task.as_mut().poll(context) {
-            return Poll::Ready(Ok(done));
-        }
-        match self.running.is_slow().then(|| self.task.take()).flatten() {
-            Some(rest) => Poll::Ready(Err(rest)),
-            None => Poll::Pending,
-        }
-    }
 }
 
 async fn sweep(sessions: std::sync::Weak<Sessions>) {

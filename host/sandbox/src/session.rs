@@ -72,6 +72,8 @@ impl Session {
         store.data_mut().running = Some(running.clone());
         let left = Duration::from_millis(running.left_ms().into());
         let opened = tokio::time::timeout(left, instantiate(&mut store, scope)).await;
+        #[cfg(test)]
+        crate::watched::call_ended(&store, "Open");
         let (exports, opened) = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Err(Ended::Broken(broken(&error))),
@@ -135,6 +137,8 @@ impl Session {
         self.aside();
         let session = self.exports.railhead_plugin_destination().session();
         let returned = tokio::time::timeout(ASIDE, session.call_idle(&mut self.store, self.handle)).await;
+        #[cfg(test)]
+        crate::watched::call_ended(&self.store, "Idle");
         let Ok(Ok(Ok(again))) = returned else { return false };
         self.idle_at_ms = again.map(|ms| clock.monotonic_ms().saturating_add(ms.max(MIN_IDLE_MS).into()));
         true
@@ -145,6 +149,8 @@ impl Session {
         self.aside();
         let session = self.exports.railhead_plugin_destination().session();
         let closed = tokio::time::timeout(ASIDE, session.call_close(&mut self.store, self.handle)).await;
+        #[cfg(test)]
+        crate::watched::call_ended(&self.store, "Close");
         if let Ok(Err(error)) = closed {
             let connector = &self.store.data().scope.connector.manifest.name;
             tracing::debug!(connector, %error, "a session failed as it closed");
@@ -166,6 +172,8 @@ impl Session {
     }
 
     fn end<T>(&mut self, running: &Running, returned: Result<Returned<T>, Elapsed>) -> Result<T, Ended> {
+        #[cfg(test)]
+        crate::watched::call_ended(&self.store, &format!("{:?}", running.purpose));
         let guest = self.store.data_mut();
         guest.running = None;
         self.used_ms = guest.clock.monotonic_ms();
@@ -214,11 +222,6 @@ pub(crate) fn store(
         let meter = context.data().meter.clone();
         if !meter.tick() {
             return Err(wasmtime::Error::new(Stopped::Cpu));
-        }
-        if meter.spent() > limits::QUICK
-            && let Some(running) = &context.data().running
-        {
-            running.burns();
         }
         // The meter stands still while others have their turn.
         let turn = async move {

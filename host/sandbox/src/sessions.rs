@@ -6,6 +6,7 @@ use crate::session::{Place, Session, Surroundings};
 use crate::target::{Edition, Scope, Target};
 use crate::tokens::Tokens;
 use railhead_model::{Outcome, Reason};
+use standing::Standings;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ pub(crate) struct Sessions {
     floors: Mutex<HashMap<i64, Floor>>,
     /// Kept for longer than slots: a token outlives the sessions that use it.
     tokens: Mutex<HashMap<i64, (Edition, Arc<Tokens>)>>,
+    standings: Standings,
     places: usize,
     instances: Arc<Semaphore>,
     tenants: Mutex<HashMap<i64, Arc<Semaphore>>>,
@@ -50,9 +52,6 @@ pub(crate) struct Slot {
     max: u32,
     /// Its last call ran into the deadline: one session at a time until a call succeeds.
     suspect: AtomicBool,
-    /// Its last call trapped, was stopped, or used more CPU time than a quick one does: the next one runs with the slow
-    /// ones from the start.
-    burns: AtomicBool,
     used_ms: AtomicU64,
     idle: Mutex<Idle>,
 }
@@ -81,6 +80,7 @@ impl Sessions {
             slots: Mutex::default(),
             floors: Mutex::default(),
             tokens: Mutex::default(),
+            standings: Standings::default(),
             places,
             instances,
             tenants: Mutex::default(),
@@ -101,10 +101,7 @@ impl Sessions {
         let turn = tokio::time::timeout(wait, slot.turns.clone().acquire_many_owned(turns));
         let Ok(Ok(turn)) = turn.await else { return Err(busy()) };
         // Not before: one slow call must not make all slow that waited for it.
-        if slot.burns.load(Ordering::Relaxed) {
-            running.slow_down();
-            tokio::task::yield_now().await; // it goes on there
-        }
+        self.choose_lane(target.destination, running).await;
         slot.used_ms.store(self.now(), Ordering::Relaxed);
         let idle = slot.idle().sessions.pop();
         let session = match idle {
@@ -112,7 +109,7 @@ impl Sessions {
             None => {
                 let place = self.place(slot.scope.tenant, running).await?;
                 let session = Session::open(&self.around, &slot.scope, &slot.cache, place, running).await;
-                let session = session.inspect_err(|_| slot.burns.store(true, Ordering::Relaxed))?;
+                let session = session.inspect_err(|_| self.standings.note(target.destination, false, self.now()))?;
                 self.opened.fetch_add(1, Ordering::Relaxed);
                 session
             }
@@ -126,14 +123,24 @@ impl Sessions {
     /// How the call ended without one.
     pub(crate) async fn apart(&self, target: &Target, running: &Arc<Running>) -> Result<Session, Ended> {
         let scope = Arc::new(Scope::of(target).map_err(misconfigured)?);
+        self.choose_lane(target.destination, running).await;
         let place = self.place(scope.tenant, running).await?;
         Session::open(&self.around, &scope, &Arc::default(), place, running).await
+    }
+
+    /// Has a call of a destination that has not shown yet to be quick go on with the slow ones.
+    async fn choose_lane(&self, destination: i64, running: &Running) {
+        if !self.standings.is_quick(destination) {
+            running.slow_down();
+            tokio::task::yield_now().await; // it goes on there
+        }
     }
 
     /// Takes a session back after a call that ended like this.
     pub(crate) fn give_back(&self, held: Held, running: &Running, ended: &Ended) {
         let Held { session, slot, _turn } = held;
-        slot.burns.store(running.has_burnt() || matches!(ended, Ended::Broken(_)), Ordering::Relaxed);
+        let quick = !running.has_burnt() && !matches!(ended, Ended::Broken(_));
+        self.standings.note(slot.scope.destination, quick, self.now());
         match ended {
             Ended::Returned => {
                 slot.suspect.store(false, Ordering::Relaxed);
@@ -201,6 +208,7 @@ impl Sessions {
         }
         self.slots().retain(|_, slot| !slot.is_unused(now));
         self.tokens().retain(|_, (_, tokens)| Arc::strong_count(tokens) > 1 || tokens.are_live(now));
+        self.standings.sweep(now);
         self.floors().retain(|_, floor| floor.lowest.receiver_count() > 0 || now < floor.until_ms);
         let all = self.per_tenant;
         self.tenants().retain(|_, share| share.available_permits() < all || Arc::strong_count(share) > 1);
@@ -336,7 +344,6 @@ impl Slot {
             turns: Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(1))),
             max,
             suspect: AtomicBool::new(false),
-            burns: AtomicBool::new(false),
             used_ms: AtomicU64::new(now),
             idle: Mutex::default(),
         }
@@ -397,5 +404,6 @@ fn misconfigured(reason: Reason) -> Ended {
     Ended::NotRun(Outcome::Misconfigured(reason))
 }
 
+mod standing;
 #[cfg(test)]
 mod tests;

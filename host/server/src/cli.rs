@@ -22,8 +22,10 @@ pub enum Command {
     Serve(ServeArgs),
     /// Shows the host at work against a receiver that misbehaves on purpose, in a temporary folder; ends by itself.
     Demo(DemoArgs),
-    /// Brings the database's schema up to date.
-    Migrate,
+    /// Brings the database's schema up to date. Running it again is harmless; exit code 75 says that a later try may work.
+    Migrate(MigrateArgs),
+    /// Asks the host at the configured address whether it is ready; ends with 1 where it is not.
+    Health(HealthArgs),
     /// Makes and replaces master keys.
     #[command(subcommand, name = "master-key")]
     MasterKey(MasterKeyCommand),
@@ -43,6 +45,14 @@ pub struct ServeArgs {
     pub migrate: bool,
 }
 
+/// Arguments of `migrate`.
+#[derive(Args)]
+pub struct MigrateArgs {
+    /// Print JSON: what was applied, or an error with its code.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `demo`.
 #[derive(Args)]
 pub struct DemoArgs {
@@ -58,6 +68,17 @@ pub struct DemoArgs {
     /// Write what the receiver got, one JSON object a line, to this file.
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
+}
+
+/// Arguments of `health`.
+#[derive(Args)]
+pub struct HealthArgs {
+    /// Ask only whether the process lives.
+    #[arg(long)]
+    pub live: bool,
+    /// The host's address, instead of the configured one.
+    #[arg(long, env = "RAILHEAD_URL")]
+    pub url: Option<String>,
 }
 
 /// `railhead master-key …`

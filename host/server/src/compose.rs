@@ -3,6 +3,7 @@
 use crate::bootstrap::{Shown, bootstrap};
 use crate::config::Config;
 use crate::connectors::SandboxedConnectors;
+use crate::gate::Gate;
 use crate::master_key;
 use crate::serve::{Listeners, Serving};
 use crate::stores;
@@ -49,16 +50,20 @@ impl App {
     pub async fn start(config: &Config, migrate: bool) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let keys = master_key::load(config).map_err(|error| StartError(error.to_string()))?;
+        // From here on whoever asks hears that the host lives and is not ready.
+        let gate = Gate::default();
+        let serving = Listeners::bind(config).await?.serve(gate.clone());
         // The embedded store does it when it is opened.
         if migrate && !config.is_embedded() {
+            gate.migrating(true);
             stores::migrate(config).await?;
+            gate.migrating(false);
         }
         let opened = stores::open(config).await?;
         let store = Arc::clone(&opened.store);
         let vault =
             master_key::open_vault(keys, store.as_ref()).await.map_err(|error| StartError(error.to_string()))?;
-        let listeners = Listeners::bind(config).await?;
-        let policy = egress_policy(config, &listeners);
+        let policy = egress_policy(config, &serving);
         let url_check = crate::url_check::url_check(policy.clone());
         let sandbox = sandbox(config, policy, &vault, &clock)?;
         let loaded = load_connectors(&sandbox).await?;
@@ -83,7 +88,7 @@ impl App {
             railhead_delivery::start(parts).await.map_err(|error| StartError::at("delivery cannot start", error))?;
         let sealer = vault.sealer(railhead_portal::SESSION_PURPOSE);
         let api = api_state(config, store, vault, &running, &catalog, &clock, url_check).await?;
-        let serving = listeners.serve(routes(config, api, sealer, &clock));
+        gate.open(routes(config, api, sealer, &clock));
         Ok(Self { clock, running, serving, opened, first_keys })
     }
 
@@ -127,8 +132,8 @@ impl App {
     }
 }
 
-fn egress_policy(config: &Config, listeners: &Listeners) -> EgressPolicy {
-    let mut refuse = vec![listeners.address(), listeners.metrics_address()];
+fn egress_policy(config: &Config, serving: &Serving) -> EgressPolicy {
+    let mut refuse = vec![serving.address, serving.metrics_address];
     refuse.extend(stores::addresses(config));
     EgressPolicy {
         allow: config.egress_allow.clone(),

@@ -7,6 +7,8 @@ mod config;
 mod connections;
 mod connectors;
 mod demo;
+mod gate;
+mod health;
 mod keys;
 mod logging;
 mod maintenance;
@@ -60,7 +62,8 @@ async fn run(cli: Cli) -> Result<u8, String> {
             serve::serve(&config, args.migrate).await.map_err(|error| error.to_string())
         }
         Command::Demo(args) => demo::run(&args).await.map(done).map_err(|error| error.to_string()),
-        Command::Migrate => maintenance::migrate(&config()?).await.map(done).map_err(|error| error.to_string()),
+        Command::Migrate(args) => Ok(maintenance::migrate(&config()?, args.json).await),
+        Command::Health(args) => health::run(&args, &config()?).await.map(done),
         Command::MasterKey(MasterKeyCommand::New) => {
             maintenance::new_master_key();
             Ok(0)

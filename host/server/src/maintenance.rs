@@ -2,23 +2,49 @@
 
 use crate::compose::StartError;
 use crate::config::{Config, MasterKeySource};
+use crate::stores::MigrateError;
 use crate::{master_key, stores};
 use railhead_store::Store;
 use railhead_vault::{MasterKey, SystemRandom, Vault};
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Brings the schema up to date.
-///
-/// # Errors
-/// The store cannot be opened or migrated.
+/// Exit code of a migration that may succeed when it is run again (`EX_TEMPFAIL`).
+const TRY_AGAIN: u8 = 75;
+
+/// Brings the schema up to date, says what it did, and answers with the exit code: 0, 75 if it may work later, else 1.
 #[allow(clippy::print_stdout)] // what a command prints is its purpose
-pub async fn migrate(config: &Config) -> Result<(), StartError> {
-    for name in stores::migrate(config).await? {
-        println!("applied {name}");
+pub async fn migrate(config: &Config, json: bool) -> u8 {
+    let database = shown(&config.database_url);
+    match stores::migrate(config).await {
+        Ok(done) if json => {
+            println!("{}", json!({"database": database, "applied": done.applied, "reader_made": done.reader}));
+            0
+        }
+        Ok(done) => {
+            done.applied.iter().for_each(|name| println!("applied {name}"));
+            if done.reader {
+                println!("made the reading role, or granted it what it reads");
+            }
+            println!("the schema of {database} is up to date");
+            0
+        }
+        Err(error) => {
+            complain(&error, json);
+            if error.is_retryable() { TRY_AGAIN } else { 1 }
+        }
     }
-    println!("the schema of {} is up to date", shown(&config.database_url));
-    Ok(())
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr)] // what a command says when it fails
+fn complain(error: &MigrateError, json: bool) {
+    if json {
+        let (code, retryable) = (error.code(), error.is_retryable());
+        println!("{}", json!({"error": {"code": code, "message": error.to_string(), "retryable": retryable}}));
+    } else {
+        eprintln!("railhead: {error} ({})", error.code());
+    }
 }
 
 /// A database's URL without its password.

@@ -3,7 +3,9 @@
 use crate::compose::{App, StartError};
 use crate::config::Config;
 use crate::connections;
+use crate::gate::Gate;
 use axum::Router;
+use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Bound, and not serving yet: egress must know the addresses before anything can be sent.
+/// Bound, and not serving yet.
 pub struct Listeners {
     api: TcpListener,
     metrics: TcpListener,
@@ -45,21 +47,9 @@ impl Listeners {
         Ok(Self { api, metrics, address, metrics_address })
     }
 
-    /// Where the API will listen.
+    /// Starts serving what the gate lets through.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Where the metrics will be.
-    #[must_use]
-    pub const fn metrics_address(&self) -> SocketAddr {
-        self.metrics_address
-    }
-
-    /// Starts serving.
-    #[must_use]
-    pub fn serve(self, router: Router) -> Serving {
+    pub fn serve(self, gate: Gate) -> Serving {
         let (stop, stopped) = watch::channel(false);
         let recorder = recorder();
         let metrics = Router::new().route("/metrics", axum::routing::get(move || async move { recorder.render() }));
@@ -67,8 +57,8 @@ impl Listeners {
             address: self.address,
             metrics_address: self.metrics_address,
             stop,
-            api: tokio::spawn(connections::serve(self.api, router, stopped.clone())),
-            metrics: tokio::spawn(connections::serve(self.metrics, metrics, stopped)),
+            api: tokio::spawn(connections::serve(self.api, gate, stopped.clone())),
+            metrics: tokio::spawn(connections::serve(self.metrics, TowerToHyperService::new(metrics), stopped)),
         }
     }
 }
@@ -84,6 +74,13 @@ impl Serving {
 
     /// Closes what is left.
     pub fn end(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Serving {
+    /// A start that fails leaves nobody who answers.
+    fn drop(&mut self) {
         self.api.abort();
         self.metrics.abort();
     }

@@ -4,7 +4,7 @@ use crate::compose::StartError;
 use crate::config::Config;
 use railhead_model::{Clock as _, SystemClock};
 use railhead_store::Store;
-use railhead_store_postgres::PostgresStore;
+use railhead_store_postgres::{Migrated, PostgresStore, SchemaError};
 use railhead_store_sqlite::SqliteStore;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
@@ -46,38 +46,75 @@ async fn open_sqlite(path: &std::path::Path) -> Result<SqliteStore, StartError> 
     store.map_err(|error| StartError(error.to_string()))
 }
 
-/// Brings the schema up to date; the names of the migrations that were applied. The embedded store migrates itself.
+/// Brings the schema up to date. The embedded store migrates itself: there is nothing to tell.
 ///
 /// # Errors
-/// [`StartError`].
-pub async fn migrate(config: &Config) -> Result<Vec<String>, StartError> {
+/// [`MigrateError`].
+pub async fn migrate(config: &Config) -> Result<Migrated, MigrateError> {
     match config.sqlite_path() {
         Some(path) => {
             open_sqlite(&path).await?.close().await;
-            Ok(Vec::new())
+            Ok(Migrated::default())
         }
-        None => connect_postgres(config).await?.migrate().await.map_err(|error| StartError::at("the database", error)),
+        None => Ok(connect_postgres(config).await?.migrate().await?),
     }
 }
 
-async fn connect_postgres(config: &Config) -> Result<PostgresStore, StartError> {
+/// Why the schema is not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] StartError),
+    /// The schema, or its role.
+    #[error("the database: {0}")]
+    Schema(#[from] SchemaError),
+}
+
+impl From<MigrateError> for StartError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Open(error) => error,
+            MigrateError::Schema(error) => Self::at("the database", error),
+        }
+    }
+}
+
+impl MigrateError {
+    /// For scripts.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "database-unavailable",
+            Self::Schema(error) => error.code(),
+        }
+    }
+
+    /// True if the same may work later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Schema(error) if error.is_retryable())
+    }
+}
+
+async fn connect_postgres(config: &Config) -> Result<PostgresStore, SchemaError> {
     let options = railhead_store_postgres::PostgresOptions::default();
-    PostgresStore::connect(&config.database_url, &options).await.map_err(|error| StartError::at("the database", error))
+    Ok(PostgresStore::connect(&config.database_url, &options).await?)
 }
 
 /// Pending migrations are a refusal, not a surprise: they are made by `railhead migrate`, or `serve --migrate`.
 async fn open_postgres(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    let store = connect_postgres(config).await?;
-    let failed = |error: railhead_store::StoreError| StartError::at("the database", error);
-    let pending = store.pending().await.map_err(failed)?;
+    let store = connect_postgres(config).await.map_err(|error| StartError::at("the database", error))?;
+    let pending = store.pending().await.map_err(|error| StartError::at("the database", error))?;
     if !pending.is_empty() {
         let names = pending.join(", ");
         return Err(StartError(format!(
             "the database's schema is not up to date ({names}): run `railhead migrate`, or start with `serve --migrate`"
         )));
     }
+    store.check_reader().await.map_err(|error| StartError::at("the database", error))?;
     let clock = SystemClock::new();
-    store.ensure_partitions(clock.now()).await.map_err(failed)?;
+    store.ensure_partitions(clock.now()).await.map_err(|error| StartError::at("the database", error))?;
     tokio::spawn(keep_partitions(store.clone(), clock));
     Ok(Arc::new(store))
 }

@@ -3,7 +3,7 @@
 mod plan;
 
 use crate::connect::{PostgresStore, commit};
-use crate::error::{NO_PARTITION, committing, undone};
+use crate::error::{Commits, NO_PARTITION, undone};
 use crate::rows::get;
 use async_trait::async_trait;
 use plan::{Plan, Why};
@@ -18,7 +18,8 @@ use uuid::Uuid;
 /// One statement: it commits by itself where no lane and no midnight needs more.
 ///
 /// The tenant's row is locked FOR SHARE: a write of its configuration (which may delete the destination that an event
-/// goes to) waits for this commit, or is seen by it. `IS TRUE` keeps the last test a hashed lookup: as a plain `IN` it
+/// goes to) waits for this commit, or is seen by it. A vendor's id is looked up as a range with an order, which only the
+/// index of its day has: for an equality the planner may as well walk through the day's uids, if it believes it small. `IS TRUE` keeps the last test a hashed lookup: as a plain `IN` it
 /// would become a join, whose plan follows the statistics.
 const ACCEPT: &str = "
 WITH x AS MATERIALIZED (
@@ -27,7 +28,8 @@ WITH x AS MATERIALIZED (
         AS u(uid, tenant, gen, idh, digest, id, type, at, route, origin, head, payload, payload_bytes, low, high)
     CROSS JOIN LATERAL (SELECT 1 FROM tenant t WHERE t.no = u.tenant AND t.gen = u.gen FOR SHARE) t
     LEFT JOIN LATERAL (
-        SELECT p.uid FROM event p WHERE p.idh = u.idh AND p.uid >= u.low AND p.uid < u.high LIMIT 1
+        SELECT p.uid FROM event p
+        WHERE p.idh >= u.idh AND p.idh <= u.idh AND p.uid >= u.low AND p.uid < u.high ORDER BY p.idh LIMIT 1
     ) before ON true
     WHERE before.uid IS NULL),
 n AS (
@@ -55,10 +57,12 @@ SELECT u.uid AS asked, own.uid IS NOT NULL AS stored, first.uid, first.id, first
     t.gen = u.gen AS current
 FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[])
     AS u(uid, tenant, idh, low, high, gen)
-LEFT JOIN LATERAL (SELECT e.uid FROM event e WHERE e.uid = u.uid LIMIT 1) own ON true
+LEFT JOIN LATERAL (
+    SELECT e.uid FROM event e WHERE e.uid >= u.uid AND e.uid <= u.uid ORDER BY e.uid LIMIT 1
+) own ON true
 LEFT JOIN LATERAL (
     SELECT e.uid, e.id, e.digest, e.route FROM event e
-    WHERE e.idh = u.idh AND e.uid >= u.low AND e.uid < u.high ORDER BY e.uid DESC LIMIT 1
+    WHERE e.idh >= u.idh AND e.idh <= u.idh AND e.uid >= u.low AND e.uid < u.high ORDER BY e.idh LIMIT 1
 ) first ON true
 LEFT JOIN LATERAL (SELECT t.gen FROM tenant t WHERE t.no = u.tenant LIMIT 1) t ON true";
 
@@ -79,6 +83,12 @@ impl Accept for PostgresStore {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
+        self.engine_write(self.accept_all(batch)).await
+    }
+}
+
+impl PostgresStore {
+    async fn accept_all(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
         let plan = Plan::new(batch);
         let stored = match self.store(&plan).await {
             Err(StoreError::NotFound(NO_PARTITION)) => {
@@ -91,13 +101,11 @@ impl Accept for PostgresStore {
         let why = self.why(&plan, &stored).await.map_err(|error| StoreError::Unknown(error.to_string()))?;
         Ok(plan.answers(&stored, &why))
     }
-}
 
-impl PostgresStore {
     async fn store(&self, plan: &Plan<'_>) -> Result<BTreeSet<EventUid>, StoreError> {
         let (locks, lanes) = (plan.midnight_locks(), plan.lane_counts());
         if locks.is_empty() && lanes.is_empty() {
-            let rows = insert(&mut *self.engine().await?, plan, &BTreeMap::new()).await.map_err(committing)?;
+            let rows = insert(&mut *self.engine().await?, plan, &BTreeMap::new()).await.commits()?;
             return uids(&rows);
         }
         let mut transaction = self.engine_begin().await?;

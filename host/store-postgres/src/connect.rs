@@ -1,12 +1,16 @@
 //! Connections: options, two pools, and what every connection is set to.
 
-use crate::error::{committing, undone};
+use crate::lent::Lent;
+pub use crate::lent::commit;
+use crate::reader;
+use railhead_model::TenantNo;
 use railhead_store::StoreError;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{ConnectOptions, PgConnection, PgPool};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// How many connections, and how long to wait.
 #[derive(Clone, Debug)]
@@ -15,12 +19,17 @@ pub struct PostgresOptions {
     pub engine_connections: u32,
     /// Connections for configuration, jobs and pages, so that a slow page never waits before a commit.
     pub desk_connections: u32,
-    /// How long a call waits for a free connection before it is refused as unavailable, in milliseconds.
+    /// How long a call waits for a free connection, or a new one, before it is refused as unavailable, in milliseconds.
     pub acquire_ms: u64,
     /// The longest that a statement of the engine may run, in milliseconds.
     pub engine_statement_ms: u64,
     /// The longest that a statement of configuration, jobs and pages may run, in milliseconds.
     pub desk_statement_ms: u64,
+    /// When the host gives a call of the engine up, whatever the server does, in milliseconds. More than a statement may
+    /// take, so that what the server itself ended is known to be undone; less than a lease.
+    pub engine_call_ms: u64,
+    /// The same of configuration, jobs and pages; some of these are several statements.
+    pub desk_call_ms: u64,
 }
 
 impl Default for PostgresOptions {
@@ -31,6 +40,8 @@ impl Default for PostgresOptions {
             acquire_ms: 2_000,
             engine_statement_ms: 3_000,
             desk_statement_ms: 10_000,
+            engine_call_ms: 4_000,
+            desk_call_ms: 20_000,
         }
     }
 }
@@ -41,6 +52,8 @@ pub struct PostgresStore {
     engine: PgPool,
     desk: PgPool,
     options: PgConnectOptions,
+    limits: Arc<PostgresOptions>,
+    reader: Arc<OnceCell<String>>,
 }
 
 impl PostgresStore {
@@ -52,11 +65,14 @@ impl PostgresStore {
         // The parser's own words may quote the URL, and with it the password.
         let base = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Damaged("the database URL cannot be read".to_owned()))?
-            .application_name("railhead");
+            .application_name("railhead")
+            .options(KEEP_ALIVE);
         let store = Self {
             engine: pool(&base, options.engine_connections, options.engine_statement_ms, options.acquire_ms, false),
             desk: pool(&base, options.desk_connections, options.desk_statement_ms, options.acquire_ms, true),
             options: base,
+            limits: Arc::new(options.clone()),
+            reader: Arc::default(),
         };
         drop(store.engine().await?);
         Ok(store)
@@ -69,35 +85,60 @@ impl PostgresStore {
     }
 
     /// A connection for hot statements.
-    pub(crate) async fn engine(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.engine.acquire().await.map_err(not_connected)
+    pub(crate) async fn engine(&self) -> Result<Lent, StoreError> {
+        Lent::plain(&self.engine).await
     }
 
     /// A connection for configuration, jobs and pages.
-    pub(crate) async fn desk(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        self.desk.acquire().await.map_err(not_connected)
+    pub(crate) async fn desk(&self) -> Result<Lent, StoreError> {
+        Lent::plain(&self.desk).await
     }
 
     /// A transaction for hot statements.
-    pub(crate) async fn engine_begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.engine.begin().await.map_err(not_connected)
+    pub(crate) async fn engine_begin(&self) -> Result<Lent, StoreError> {
+        Lent::transaction(&self.engine).await
     }
 
     /// A transaction for configuration, jobs and pages.
-    pub(crate) async fn desk_begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.desk.begin().await.map_err(not_connected)
+    pub(crate) async fn desk_begin(&self) -> Result<Lent, StoreError> {
+        Lent::transaction(&self.desk).await
+    }
+
+    /// A transaction that reads what belongs to this tenant, and cannot see more: see [`reader`].
+    pub(crate) async fn reader(&self, tenant: TenantNo) -> Result<Lent, StoreError> {
+        let role = self.reader.get_or_try_init(async || reader::name(&mut *self.desk().await?).await).await?;
+        Lent::begun(&self.desk, reader::begin(role, tenant)).await.map_err(reader::explain)
     }
 
     /// What a connection outside the pools begins with: no time limits, ordinary plans.
     pub(crate) fn plain_options(&self) -> &PgConnectOptions {
         &self.options
     }
+
+    /// A connection outside the pools: no time limits on statements, ordinary plans.
+    pub(crate) async fn aside(&self) -> Result<PgConnection, StoreError> {
+        let limit = Duration::from_millis(self.limits.acquire_ms);
+        match tokio::time::timeout(limit, self.options.connect()).await {
+            Ok(connected) => connected.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Err(_) => Err(StoreError::Unavailable("no connection in time".to_owned())),
+        }
+    }
+
+    /// As connected with.
+    pub(crate) fn limits(&self) -> &PostgresOptions {
+        &self.limits
+    }
 }
 
-/// Commits; an error here means that it is not known.
-pub async fn commit(transaction: Transaction<'static, Postgres>) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(committing)
-}
+/// A host that lost the network must not hold row locks for the minutes that TCP would wait: the server drops a client
+/// that takes no data for 3 s, or answers no probe for about 10, and stops a statement whose client has hung up.
+const KEEP_ALIVE: [(&str, &str); 5] = [
+    ("tcp_user_timeout", "3000"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "3"),
+    ("client_connection_check_interval", "2000"),
+];
 
 fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, test: bool) -> PgPool {
     let options = base.clone().options([
@@ -107,8 +148,6 @@ fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, 
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", statement_ms.to_string()),
         ("idle_in_transaction_session_timeout", statement_ms.to_string()),
-        // A host that lost the network must not hold row locks for the minutes that TCP would wait.
-        ("tcp_user_timeout", "3000".to_owned()),
     ]);
     PgPoolOptions::new()
         .max_connections(most)
@@ -117,12 +156,4 @@ fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, 
         // the same batch is sent again.
         .test_before_acquire(test)
         .connect_lazy_with(options)
-}
-
-/// Nothing was sent yet.
-fn not_connected(error: sqlx::Error) -> StoreError {
-    match undone(error) {
-        StoreError::Damaged(words) => StoreError::Unavailable(words),
-        other => other,
-    }
 }

@@ -19,47 +19,47 @@ use serde_json::Value;
 #[async_trait]
 impl Directory for PostgresStore {
     async fn meta(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
-        small::meta(self, name).await
+        self.desk_read(small::meta(self, name)).await
     }
 
     async fn put_meta(&self, name: &str, value: &[u8]) -> Result<Bytes, StoreError> {
-        small::put_meta(self, name, value).await
+        self.desk_write(small::put_meta(self, name, value)).await
     }
 
     async fn replace_meta(&self, name: &str, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
-        small::replace_meta(self, name, old, new).await
+        self.desk_write(small::replace_meta(self, name, old, new)).await
     }
 
     async fn replace_wrapped_key(&self, tenant: TenantNo, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
-        tenant::replace_wrapped_key(self, tenant, old, new).await
+        self.desk_write(tenant::replace_wrapped_key(self, tenant, old, new)).await
     }
 
     async fn environments(&self) -> Result<Vec<Environment>, StoreError> {
-        settings::environments(self).await
+        self.desk_read(settings::environments(self)).await
     }
 
     async fn put_environment(&self, name: &str, settings: &Value, expect: Expect) -> Result<Environment, StoreError> {
-        settings::put_environment(self, name, settings, expect).await
+        self.desk_write(settings::put_environment(self, name, settings, expect)).await
     }
 
     async fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, StoreError> {
-        small::key_by_hash(self, hash).await
+        self.desk_read(small::key_by_hash(self, hash)).await
     }
 
     async fn put_key(&self, key: &Key) -> Result<(), StoreError> {
-        small::put_key(self, key).await
+        self.desk_write(small::put_key(self, key)).await
     }
 
     async fn keys(&self, environment: Option<EnvironmentNo>) -> Result<Vec<Key>, StoreError> {
-        small::keys(self, environment).await
+        self.desk_read(small::keys(self, environment)).await
     }
 
     async fn tenant(&self, environment: EnvironmentNo, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        tenant::by_id(self, environment, id).await
+        self.desk_read(tenant::by_id(self, environment, id)).await
     }
 
     async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-        tenant::by_no(self, no).await
+        self.desk_read(tenant::by_no(self, no)).await
     }
 
     async fn tenants(
@@ -68,11 +68,11 @@ impl Directory for PostgresStore {
         after: Option<&TenantId>,
         limit: u32,
     ) -> Result<Vec<Tenant>, StoreError> {
-        tenant::list(self, environment, after, limit).await
+        self.desk_read(tenant::list(self, environment, after, limit)).await
     }
 
     async fn put_tenant(&self, tenant: &Tenant, expect: Expect) -> Result<Tenant, StoreError> {
-        tenant::put(self, tenant, expect).await
+        self.desk_write(tenant::put(self, tenant, expect)).await
     }
 
     async fn delete_tenant(&self, no: TenantNo) -> Result<bool, StoreError> {
@@ -80,11 +80,11 @@ impl Directory for PostgresStore {
     }
 
     async fn destination(&self, tenant: TenantNo, id: &DestinationId) -> Result<Option<Destination>, StoreError> {
-        destination::by_id(self, tenant, id).await
+        self.desk_read(destination::by_id(self, tenant, id)).await
     }
 
     async fn destinations(&self, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
-        destination::of_tenant(self, tenant).await
+        self.desk_read(destination::of_tenant(self, tenant)).await
     }
 
     async fn destinations_page(
@@ -93,7 +93,7 @@ impl Directory for PostgresStore {
         before: Option<DestinationNo>,
         limit: u32,
     ) -> Result<Vec<Destination>, StoreError> {
-        destination::page(self, tenant, before, limit).await
+        self.desk_read(destination::page(self, tenant, before, limit)).await
     }
 
     async fn standings(
@@ -102,11 +102,11 @@ impl Directory for PostgresStore {
         before: Option<DestinationNo>,
         limit: u32,
     ) -> Result<Vec<Standing>, StoreError> {
-        destination::standings(self, tenant, before, limit).await
+        self.desk_read(destination::standings(self, tenant, before, limit)).await
     }
 
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {
-        destination::by_nos(self, nos).await
+        self.desk_read(destination::by_nos(self, nos)).await
     }
 
     async fn destinations_of(
@@ -115,15 +115,15 @@ impl Directory for PostgresStore {
         after: Option<DestinationNo>,
         limit: u32,
     ) -> Result<Vec<Destination>, StoreError> {
-        destination::of_shards(self, shards, after, limit).await
+        self.desk_read(destination::of_shards(self, shards, after, limit)).await
     }
 
     async fn next_destination_no(&self) -> Result<DestinationNo, StoreError> {
-        destination::next_no(self).await
+        self.desk_write(destination::next_no(self)).await
     }
 
     async fn put_destination(&self, destination: &Destination, expect: Expect) -> Result<Destination, StoreError> {
-        destination::put(self, destination, expect).await
+        self.desk_write(destination::put(self, destination, expect)).await
     }
 
     async fn delete_destination(
@@ -136,7 +136,7 @@ impl Directory for PostgresStore {
     }
 
     async fn event_type(&self, environment: EnvironmentNo, name: &str) -> Result<Option<EventType>, StoreError> {
-        settings::event_type(self, environment, name).await
+        self.desk_read(settings::event_type(self, environment, name)).await
     }
 
     async fn event_types(
@@ -145,7 +145,7 @@ impl Directory for PostgresStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<EventType>, StoreError> {
-        settings::event_types(self, environment, after, limit).await
+        self.desk_read(settings::event_types(self, environment, after, limit)).await
     }
 
     async fn put_event_type(
@@ -156,19 +156,19 @@ impl Directory for PostgresStore {
         now: Timestamp,
         expect: Expect,
     ) -> Result<EventType, StoreError> {
-        settings::put_event_type(self, environment, name, body, now, expect).await
+        self.desk_write(settings::put_event_type(self, environment, name, body, now, expect)).await
     }
 
     async fn delete_event_type(&self, environment: EnvironmentNo, name: &str) -> Result<bool, StoreError> {
-        settings::delete_event_type(self, environment, name).await
+        self.desk_write(settings::delete_event_type(self, environment, name)).await
     }
 
     async fn answer(&self, scope: &[u8; 32], now: Timestamp) -> Result<Option<Answer>, StoreError> {
-        small::answer(self, scope, now).await
+        self.desk_read(small::answer(self, scope, now)).await
     }
 
     async fn put_answer(&self, scope: &[u8; 32], answer: &Answer, now: Timestamp) -> Result<(), StoreError> {
-        small::put_answer(self, scope, answer, now).await
+        self.desk_write(small::put_answer(self, scope, answer, now)).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a database error means for the caller: nothing done, not known, or never possible.
 
+use crate::lent::committed;
 use railhead_store::StoreError;
 use sqlx::Error;
 use sqlx::error::DatabaseError;
@@ -30,6 +31,18 @@ pub fn committing(error: Error) -> StoreError {
             StoreError::Unknown(error.to_string())
         }
         other => undone(other),
+    }
+}
+
+/// Of a statement that commits by itself.
+pub trait Commits<T> {
+    /// Counts the commit, or says with [`committing`] why there was none.
+    fn commits(self) -> Result<T, StoreError>;
+}
+
+impl<T> Commits<T> for Result<T, Error> {
+    fn commits(self) -> Result<T, StoreError> {
+        self.map_err(committing).inspect(|_| committed())
     }
 }
 

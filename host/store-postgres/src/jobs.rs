@@ -13,34 +13,34 @@ use railhead_store::jobs::{Jobs, NewReplay, Replay, Stepped};
 #[async_trait]
 impl Jobs for PostgresStore {
     async fn start_replay(&self, replay: &NewReplay) -> Result<(), StoreError> {
-        replay::start(self, replay).await
+        self.desk_write(replay::start(self, replay)).await
     }
 
     async fn replay(&self, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError> {
-        replay::one(self, tenant, id).await
+        self.desk_read(replay::one(self, tenant, id)).await
     }
 
     async fn replays(&self, tenant: TenantNo, before: Option<JobId>, limit: u32) -> Result<Vec<Replay>, StoreError> {
-        replay::list(self, tenant, before, limit).await
+        self.desk_read(replay::list(self, tenant, before, limit)).await
     }
 
     async fn cancel_replay(&self, tenant: TenantNo, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
-        replay::cancel(self, tenant, id, now).await
+        self.desk_write(replay::cancel(self, tenant, id, now)).await
     }
 
     async fn step_replay(&self, now: Timestamp) -> Result<Stepped, StoreError> {
-        replay::step(self, now).await
+        self.desk_write(replay::step(self, now)).await
     }
 
     async fn step_fanout(&self, now: Timestamp) -> Result<Stepped, StoreError> {
-        fanout::step(self, now).await
+        self.desk_write(fanout::step(self, now)).await
     }
 
     async fn step_expiry(&self, before: Timestamp, now: Timestamp) -> Result<Stepped, StoreError> {
-        expiry::step(self, before, now).await
+        self.desk_write(expiry::step(self, before, now)).await
     }
 
     async fn step_retention(&self, before: Timestamp) -> Result<Stepped, StoreError> {
-        expiry::retention(self, before).await
+        self.slow_write(expiry::retention(self, before)).await
     }
 }

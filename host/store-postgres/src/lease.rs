@@ -2,19 +2,22 @@
 
 use crate::connect::{PostgresStore, commit};
 use crate::error::{committing, undone};
-use crate::rows::{get, time};
+use crate::rows::{get, time, time_opt};
 use async_trait::async_trait;
 use railhead_model::{HostId, ShardNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::lease::{LEASE_MS, Leases, Owned};
+use railhead_store::lease::{LEASE_MS, Leases, Owned, SUSPECT_MS, fair};
 use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
-/// Renewing waits for a take-over that is about to fence this host, and then finds it fenced.
+/// Renewing waits for a take-over that is about to fence this host, and then finds it fenced. A lease that expired
+/// begins anew.
 const RENEW: &str = "
-WITH f AS MATERIALIZED (SELECT id FROM host WHERE id = $1 AND NOT fenced FOR SHARE)
-INSERT INTO host_lease (host, expires)
-SELECT f.id, (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $2 FROM f
-ON CONFLICT (host) DO UPDATE SET expires = EXCLUDED.expires
+WITH f AS MATERIALIZED (SELECT id FROM host WHERE id = $1 AND NOT fenced FOR SHARE),
+t AS MATERIALIZED (SELECT f.id, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now FROM f)
+INSERT INTO host_lease (host, expires, since) SELECT t.id, t.now + $2, t.now FROM t
+ON CONFLICT (host) DO UPDATE SET expires = EXCLUDED.expires,
+    since = CASE WHEN host_lease.expires > EXCLUDED.since THEN host_lease.since ELSE EXCLUDED.since END
 RETURNING expires - $2 AS now";
 
 /// Locks this host and those that seem expired, in one order for all who take over.
@@ -26,90 +29,146 @@ ORDER BY h.id FOR UPDATE OF h";
 
 /// With the rows locked nobody renews: what is expired now stays so.
 const FENCE: &str = "
-UPDATE host SET fenced = true WHERE id = ANY($1::uuid[]) AND id <> $2 AND NOT EXISTS (
+UPDATE host SET fenced = true WHERE id = ANY($1::uuid[]) AND id <> $2
+AND NOT EXISTS (
     SELECT 1 FROM host_lease l
-    WHERE l.host = host.id AND l.expires > (extract(epoch FROM clock_timestamp()) * 1000)::bigint)";
+    WHERE l.host = host.id AND l.expires > (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+AND EXISTS (
+    SELECT 1 FROM host_lease m
+    WHERE m.host = $2 AND m.since + $3 <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint)";
 
-/// Free shards and those of fenced hosts, up to a fair share: ceil(256 / live hosts).
+/// So many free shards, and those of fenced hosts. One that still has an owner lost it to a death.
 const MOVE: &str = "
-WITH live AS (SELECT GREATEST(count(*), 1) AS hosts FROM host WHERE NOT fenced),
-mine AS (SELECT count(*) AS shards FROM shard WHERE owner = $1),
-free AS MATERIALIZED (
+WITH free AS MATERIALIZED (
     SELECT s.no FROM shard s
-    WHERE s.owner IS NULL OR EXISTS (SELECT 1 FROM host h WHERE h.id = s.owner AND h.fenced)
-        OR NOT EXISTS (SELECT 1 FROM host h WHERE h.id = s.owner)
-    ORDER BY s.no
-    LIMIT (SELECT GREATEST((255 + live.hosts) / live.hosts - mine.shards, 0) FROM live, mine)
-    FOR UPDATE OF s SKIP LOCKED)
-UPDATE shard SET owner = $1, epoch = epoch + 1 WHERE no = ANY(ARRAY(SELECT no FROM free))";
+    WHERE s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM host h WHERE h.id = s.owner AND NOT h.fenced)
+    ORDER BY s.no LIMIT $2 FOR UPDATE OF s SKIP LOCKED)
+UPDATE shard SET owner = $1, epoch = epoch + 1,
+    died1 = CASE WHEN owner IS NULL THEN died1 ELSE $3 END,
+    died2 = CASE WHEN owner IS NULL THEN died2 ELSE died1 END,
+    died3 = CASE WHEN owner IS NULL THEN died3 ELSE died2 END
+WHERE no = ANY(ARRAY(SELECT no FROM free))";
+
+/// What this host owns, and what it needs to know of the others.
+const STANDING: &str = "
+WITH live AS MATERIALIZED (
+    SELECT h.id, l.expires FROM host h JOIN host_lease l ON l.host = h.id WHERE NOT h.fenced),
+mine AS MATERIALIZED (SELECT no, epoch, died3 > $2 - $3 AS suspect FROM shard WHERE owner = $1)
+SELECT
+    ARRAY(SELECT no FROM mine ORDER BY no) AS nos,
+    ARRAY(SELECT epoch FROM mine ORDER BY no) AS epochs,
+    ARRAY(SELECT no FROM mine WHERE suspect ORDER BY no) AS suspects,
+    (SELECT count(*) FROM live WHERE id = $1 OR expires > $2) AS hosts,
+    (SELECT count(*) FROM live WHERE id < $1 AND expires > $2) AS rank,
+    (SELECT count(*) FROM shard s
+        WHERE s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM host h WHERE h.id = s.owner AND NOT h.fenced)) AS free,
+    (SELECT min(GREATEST(live.expires, m.since + $4)) FROM live CROSS JOIN host_lease m
+        WHERE live.id <> $1 AND m.host = $1) AS next";
+
+const RELEASE: &str = "UPDATE shard SET owner = NULL WHERE owner = $1 AND no = ANY($2::smallint[])";
 
 #[async_trait]
 impl Leases for PostgresStore {
     async fn join(&self, host: HostId, now: Timestamp) -> Result<(), StoreError> {
-        let mut transaction = self.engine_begin().await?;
-        sqlx::query("INSERT INTO host (id, fenced, joined_at) VALUES ($1, false, $2) ON CONFLICT DO NOTHING")
-            .bind(host.0)
-            .bind(now.0)
-            .execute(&mut *transaction)
-            .await
-            .map_err(undone)?;
-        renew(&mut transaction, host).await?;
-        commit(transaction).await
+        self.engine_write(join(self, host, now)).await
     }
 
     async fn renew(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
-        let mut connection = self.engine().await?;
-        let now = renew(&mut connection, host).await?;
-        owned(&mut connection, host, now).await
+        let renewed = async {
+            let mut connection = self.engine().await?;
+            let now = renew(&mut connection, host).await?;
+            standing(&mut connection, host, now).await
+        };
+        self.engine_write(renewed).await
     }
 
     async fn take_over(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
-        let mut transaction = self.engine_begin().await?;
-        let rows = sqlx::query(CANDIDATES).bind(host.0).fetch_all(&mut *transaction).await.map_err(undone)?;
-        let mut ids: Vec<uuid::Uuid> = Vec::new();
-        let mut joined = false;
-        for row in &rows {
-            let id = get(row, "id")?;
-            joined |= id == host.0 && !get::<bool>(row, "fenced")?;
-            ids.push(id);
-        }
-        if !joined {
-            return Err(StoreError::Fenced);
-        }
-        sqlx::query(FENCE).bind(ids).bind(host.0).execute(&mut *transaction).await.map_err(undone)?;
-        sqlx::query(MOVE).bind(host.0).execute(&mut *transaction).await.map_err(undone)?;
-        let now = clock(&mut transaction).await?;
-        let owned = owned(&mut transaction, host, now).await?;
-        commit(transaction).await?;
-        Ok(owned)
+        self.engine_write(take_over(self, host)).await
     }
 
     async fn release(&self, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-        let mut transaction = self.engine_begin().await?;
-        let open = sqlx::query("SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE")
-            .bind(host.0)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(undone)?;
-        if open.is_none() {
-            return Err(StoreError::Fenced);
-        }
-        sqlx::query("UPDATE shard SET owner = NULL WHERE owner = $1 AND no = ANY($2::smallint[])")
-            .bind(host.0)
-            .bind(shards.iter().map(|no| i16::from(no.0)).collect::<Vec<_>>())
-            .execute(&mut *transaction)
-            .await
-            .map_err(undone)?;
-        // A host that gave everything back counts as live no longer, unless it renews.
-        sqlx::query(
-            "UPDATE host_lease SET expires = 0 WHERE host = $1 AND NOT EXISTS (SELECT 1 FROM shard WHERE owner = $1)",
-        )
+        self.engine_write(release(self, host, shards)).await
+    }
+
+    async fn leave(&self, host: HostId) -> Result<(), StoreError> {
+        self.engine_write(leave(self, host)).await
+    }
+}
+
+async fn join(store: &PostgresStore, host: HostId, now: Timestamp) -> Result<(), StoreError> {
+    let mut transaction = store.engine_begin().await?;
+    sqlx::query("INSERT INTO host (id, fenced, joined_at) VALUES ($1, false, $2) ON CONFLICT DO NOTHING")
+        .bind(host.0)
+        .bind(now.0)
+        .execute(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    renew(&mut transaction, host).await?;
+    commit(transaction).await
+}
+
+async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreError> {
+    let mut transaction = store.engine_begin().await?;
+    let rows = sqlx::query(CANDIDATES).bind(host.0).fetch_all(&mut *transaction).await.map_err(undone)?;
+    let mut ids: Vec<uuid::Uuid> = Vec::new();
+    let mut joined = false;
+    for row in &rows {
+        let id = get(row, "id")?;
+        joined |= id == host.0 && !get::<bool>(row, "fenced")?;
+        ids.push(id);
+    }
+    if !joined {
+        return Err(StoreError::Fenced);
+    }
+    let fence = sqlx::query(FENCE).bind(ids).bind(host.0).bind(LEASE_MS);
+    fence.execute(&mut *transaction).await.map_err(undone)?;
+    let now = clock(&mut transaction).await?;
+    let mut owned = standing(&mut transaction, host, now).await?;
+    let room = owned.fair.saturating_sub(owned.shards.len()).min(owned.free);
+    if room > 0 {
+        let take = sqlx::query(MOVE).bind(host.0).bind(i64::try_from(room).unwrap_or(i64::MAX)).bind(now.0);
+        take.execute(&mut *transaction).await.map_err(undone)?;
+        owned = standing(&mut transaction, host, now).await?;
+    }
+    commit(transaction).await?;
+    Ok(owned)
+}
+
+async fn release(store: &PostgresStore, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
+    let mut transaction = store.engine_begin().await?;
+    let open = sqlx::query("SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE")
+        .bind(host.0)
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    if open.is_none() {
+        return Err(StoreError::Fenced);
+    }
+    sqlx::query(RELEASE)
+        .bind(host.0)
+        .bind(shards.iter().map(|no| i16::from(no.0)).collect::<Vec<_>>())
+        .execute(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    commit(transaction).await
+}
+
+async fn leave(store: &PostgresStore, host: HostId) -> Result<(), StoreError> {
+    let mut transaction = store.engine_begin().await?;
+    let left = sqlx::query("UPDATE host SET fenced = true WHERE id = $1 AND NOT fenced")
         .bind(host.0)
         .execute(&mut *transaction)
         .await
         .map_err(undone)?;
-        commit(transaction).await
+    if left.rows_affected() == 0 {
+        return Ok(());
     }
+    sqlx::query("UPDATE shard SET owner = NULL WHERE owner = $1")
+        .bind(host.0)
+        .execute(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    commit(transaction).await
 }
 
 /// Extends the lease; answers with the database's time.
@@ -126,16 +185,26 @@ async fn clock(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
         .map_err(undone)
 }
 
-async fn owned(connection: &mut PgConnection, host: HostId, now: Timestamp) -> Result<Owned, StoreError> {
-    let rows = sqlx::query("SELECT no, epoch FROM shard WHERE owner = $1 ORDER BY no")
-        .bind(host.0)
-        .fetch_all(connection)
-        .await
-        .map_err(undone)?;
-    let shard = |row| {
-        let no: i16 = get(row, "no")?;
-        let no = u8::try_from(no).map_err(|_| StoreError::Damaged(format!("shard {no}")))?;
-        Ok((ShardNo(no), get(row, "epoch")?))
-    };
-    Ok(Owned { now, shards: rows.iter().map(shard).collect::<Result<_, StoreError>>()? })
+async fn standing(connection: &mut PgConnection, host: HostId, now: Timestamp) -> Result<Owned, StoreError> {
+    let query = sqlx::query(STANDING).bind(host.0).bind(now.0).bind(SUSPECT_MS).bind(LEASE_MS);
+    let row = query.fetch_one(connection).await.map_err(undone)?;
+    let epochs: Vec<i64> = get(&row, "epochs")?;
+    Ok(Owned {
+        now,
+        shards: shards(&row, "nos")?.into_iter().zip(epochs).collect(),
+        fair: fair(number(&row, "rank")?, number(&row, "hosts")?),
+        free: number(&row, "free")?,
+        next: time_opt(&row, "next")?,
+        suspects: shards(&row, "suspects")?,
+    })
+}
+
+fn shards(row: &PgRow, column: &str) -> Result<Vec<ShardNo>, StoreError> {
+    let nos: Vec<i16> = get(row, column)?;
+    let shard = |no| u8::try_from(no).map(ShardNo).map_err(|_| StoreError::Damaged(format!("shard {no}")));
+    nos.into_iter().map(shard).collect()
+}
+
+fn number(row: &PgRow, column: &str) -> Result<usize, StoreError> {
+    Ok(usize::try_from(get::<i64>(row, column)?).unwrap_or_default())
 }

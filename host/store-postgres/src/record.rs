@@ -3,13 +3,13 @@
 mod columns;
 
 use crate::connect::PostgresStore;
-use crate::error::{NO_PARTITION, committing};
+use crate::error::{Commits, NO_PARTITION};
 use crate::rows::{get, unsigned};
 use async_trait::async_trait;
 use columns::Columns;
-use railhead_model::HostId;
+use railhead_model::{DeliveryKey, HostId};
 use railhead_store::StoreError;
-use railhead_store::record::{Record, RecordAnswer, Recording};
+use railhead_store::record::{Record, RecordAnswer, Recording, Started};
 use sqlx::postgres::PgRow;
 use std::collections::BTreeMap;
 
@@ -105,6 +105,16 @@ impl Record for PostgresStore {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
+        self.engine_write(self.record_all(host, batch)).await
+    }
+
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+        self.engine_write(crate::start::start(self, host, deliveries)).await
+    }
+}
+
+impl PostgresStore {
+    async fn record_all(&self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError> {
         let all = Columns::new(batch.iter().enumerate());
         let applied = match self.run(RECORD, host, &all).await {
             Err(StoreError::NotFound(NO_PARTITION)) => {
@@ -126,9 +136,7 @@ impl Record for PostgresStore {
         let answer = |ord| applied.get(&ord).map_or(RecordAnswer::Refused, |rev| RecordAnswer::Applied(*rev));
         Ok((0..).take(batch.len()).map(answer).collect())
     }
-}
 
-impl PostgresStore {
     /// Runs one of the two statements; the new rev of each row that it changed, by its number in the batch.
     async fn run(
         &self,
@@ -137,7 +145,7 @@ impl PostgresStore {
         columns: &Columns<'_>,
     ) -> Result<BTreeMap<i32, u32>, StoreError> {
         let query = columns.bind(sqlx::query(sql).bind(host.0));
-        let rows = query.fetch_all(&mut *self.engine().await?).await.map_err(committing)?;
+        let rows = query.fetch_all(&mut *self.engine().await?).await.commits()?;
         let mut revs = rows.iter().map(rev_of).collect::<Result<BTreeMap<_, _>, _>>()?;
         match revs.remove(&-1) {
             Some(_) => Ok(revs),

@@ -6,6 +6,7 @@ pub(crate) mod rows;
 
 use crate::SqliteStore;
 use async_trait::async_trait;
+use bytes::Bytes;
 use railhead_model::{DeliveryKey, DeliveryState, EventUid, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
@@ -53,6 +54,10 @@ impl History for SqliteStore {
 
     async fn attempts(&self, tenant: TenantNo, key: DeliveryKey) -> Result<Vec<AttemptRow>, StoreError> {
         self.inner.readers.run(move |connection| Box::pin(rows::attempts(connection, tenant, key))).await
+    }
+
+    async fn payload(&self, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError> {
+        self.inner.readers.run(move |connection| Box::pin(events::payload(connection, tenant, uid))).await
     }
 
     async fn erase_payload(&self, tenant: TenantNo, uid: EventUid) -> Result<bool, StoreError> {

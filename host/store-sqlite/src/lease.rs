@@ -6,7 +6,7 @@ use crate::error::Res;
 use async_trait::async_trait;
 use railhead_model::{HostId, ShardNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::lease::{LEASE_MS, Leases, Owned};
+use railhead_store::lease::{LEASE_MS, Leases, Owned, SUSPECT_MS, fair};
 use sqlx::sqlite::SqliteConnection;
 
 #[async_trait]
@@ -27,6 +27,10 @@ impl Leases for SqliteStore {
         let shards = list(shards.iter().map(|no| i64::from(no.0)));
         self.inner.writer.run(move |connection| Box::pin(release(connection, host, shards))).await
     }
+
+    async fn leave(&self, host: HostId) -> Result<(), StoreError> {
+        self.inner.writer.run(move |connection| Box::pin(leave(connection, host))).await
+    }
 }
 
 /// Refuses a host that was fenced, or never joined.
@@ -42,7 +46,7 @@ async fn join(connection: &mut SqliteConnection, host: HostId, now: Timestamp) -
     sqlx::query(sql).bind(blob(&host.0)).bind(now.plus_ms(LEASE_MS).0).execute(&mut *connection).await?;
     unfenced(connection, host).await?;
     sqlx::query("UPDATE host SET fenced = 1 WHERE id <> ?").bind(blob(&host.0)).execute(&mut *connection).await?;
-    free_fenced(connection).await
+    free_fenced(connection, now).await
 }
 
 async fn renew(connection: &mut SqliteConnection, host: HostId, now: Timestamp) -> Res<Owned> {
@@ -54,16 +58,11 @@ async fn renew(connection: &mut SqliteConnection, host: HostId, now: Timestamp) 
 
 async fn take_over(connection: &mut SqliteConnection, host: HostId, now: Timestamp) -> Res<Owned> {
     unfenced(connection, host).await?;
-    let fence = sqlx::query("UPDATE host SET fenced = 1 WHERE fenced = 0 AND expires <= ? AND id <> ?");
-    fence.bind(now.0).bind(blob(&host.0)).execute(&mut *connection).await?;
-    free_fenced(connection).await?;
-    let live = "SELECT count(*) FROM host WHERE fenced = 0";
-    let live: i64 = sqlx::query_scalar(live).fetch_one(&mut *connection).await?;
-    let mine = owned(connection, host, now).await?.shards.len() as i64;
-    let room = ((256 + live - 1) / live.max(1) - mine).max(0);
+    let before = owned(connection, host, now).await?;
+    let room = before.fair.saturating_sub(before.shards.len());
     let sql = "UPDATE shard SET owner = ?, epoch = epoch + 1
                WHERE no IN (SELECT no FROM shard WHERE owner IS NULL ORDER BY no LIMIT ?)";
-    sqlx::query(sql).bind(blob(&host.0)).bind(room).execute(&mut *connection).await?;
+    sqlx::query(sql).bind(blob(&host.0)).bind(room as i64).execute(&mut *connection).await?;
     owned(connection, host, now).await
 }
 
@@ -71,25 +70,38 @@ async fn release(connection: &mut SqliteConnection, host: HostId, shards: String
     unfenced(connection, host).await?;
     let sql = "UPDATE shard SET owner = NULL WHERE owner = ? AND no IN (SELECT value FROM json_each(?))";
     sqlx::query(sql).bind(blob(&host.0)).bind(shards).execute(&mut *connection).await?;
-    // Without shards it counts as live no longer, unless it renews.
-    let sql = "UPDATE host SET expires = 0 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM shard WHERE owner = ?1)";
-    sqlx::query(sql).bind(blob(&host.0)).execute(connection).await?;
     Ok(())
 }
 
-async fn free_fenced(connection: &mut SqliteConnection) -> Res<()> {
-    let sql = "UPDATE shard SET owner = NULL WHERE owner IN (SELECT id FROM host WHERE fenced = 1)";
-    sqlx::query(sql).execute(connection).await?;
+async fn leave(connection: &mut SqliteConnection, host: HostId) -> Res<()> {
+    // What a fenced host owned is no longer its own: nothing matches.
+    sqlx::query("UPDATE shard SET owner = NULL WHERE owner = ?").bind(blob(&host.0)).execute(&mut *connection).await?;
+    sqlx::query("UPDATE host SET fenced = 1 WHERE id = ?").bind(blob(&host.0)).execute(connection).await?;
     Ok(())
 }
 
+/// Frees the shards of hosts that died; each has lost an owner.
+async fn free_fenced(connection: &mut SqliteConnection, now: Timestamp) -> Res<()> {
+    let sql = "UPDATE shard SET owner = NULL, died1 = ?, died2 = died1, died3 = died2
+               WHERE owner IN (SELECT id FROM host WHERE fenced = 1)";
+    sqlx::query(sql).bind(now.0).execute(connection).await?;
+    Ok(())
+}
+
+/// There is never another live host: the share is everything, and nobody's lease is waited for.
 async fn owned(connection: &mut SqliteConnection, host: HostId, now: Timestamp) -> Res<Owned> {
-    let sql = "SELECT no, epoch FROM shard WHERE owner = ? ORDER BY no";
-    let rows = sqlx::query(sql).bind(blob(&host.0)).fetch_all(connection).await?;
-    let shard = |row| {
+    let sql = "SELECT no, epoch, died3 FROM shard WHERE owner = ? ORDER BY no";
+    let rows = sqlx::query(sql).bind(blob(&host.0)).fetch_all(&mut *connection).await?;
+    let (mut shards, mut suspects) = (Vec::new(), Vec::new());
+    for row in &rows {
         let mut cells = Cells::new(row);
-        Ok((cells.word(|no| Some(ShardNo(no)))?, cells.int()?))
-    };
-    let shards: Res<_> = rows.iter().map(shard).collect();
-    Ok(Owned { now, shards: shards? })
+        let no = cells.word(|no| Some(ShardNo(no)))?;
+        shards.push((no, cells.int()?));
+        if cells.int()? > now.plus_ms(-SUSPECT_MS).0 {
+            suspects.push(no);
+        }
+    }
+    let free: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM shard WHERE owner IS NULL").fetch_one(&mut *connection).await?;
+    Ok(Owned { now, shards, fair: fair(0, 1), free: free as usize, next: None, suspects })
 }

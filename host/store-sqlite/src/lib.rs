@@ -8,6 +8,7 @@ mod checkpoint;
 mod codec;
 mod directory;
 mod error;
+mod hints;
 mod history;
 mod jobs;
 mod lease;
@@ -18,6 +19,7 @@ mod open;
 mod plans;
 mod reader;
 mod record;
+mod start;
 mod work;
 mod writer;
 

@@ -6,9 +6,10 @@ use sqlx::{Connection as _, Executor as _};
 use std::path::Path;
 
 /// Every version in order; the first is 1.
-const VERSIONS: [(&str, &str); 2] = [
+const VERSIONS: [(&str, &str); 3] = [
     ("0001_store", include_str!("../migrations/0001_store.sql")),
     ("0002_batches", include_str!("../migrations/0002_batches.sql")),
+    ("0003_many_hosts", include_str!("../migrations/0003_many_hosts.sql")),
 ];
 
 /// Brings a file up to date, making it where there is none. Answers with the names of the versions that it ran.

@@ -9,7 +9,7 @@ use crate::work::queue::{DELETE_WORK, Stored, load_work, save_work};
 use async_trait::async_trait;
 use railhead_model::{AttemptKey, DeliveryKey, HostId};
 use railhead_store::StoreError;
-use railhead_store::record::{Change, Record, RecordAnswer, Recording};
+use railhead_store::record::{Change, Record, RecordAnswer, Recording, Started};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -44,6 +44,11 @@ impl Record for SqliteStore {
         }
         let batch = batch.to_vec();
         self.inner.writer.run(move |connection| Box::pin(record(connection, host, batch))).await
+    }
+
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+        let keys = deliveries.to_vec();
+        self.inner.writer.run(move |connection| Box::pin(crate::start::start(connection, host, keys))).await
     }
 }
 

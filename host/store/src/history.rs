@@ -145,6 +145,8 @@ pub trait History: Send + Sync + 'static {
     ) -> Result<Page<DeliveryRow, DeliveryKey>, StoreError>;
     /// All attempts of a delivery, by n.
     async fn attempts(&self, tenant: TenantNo, key: DeliveryKey) -> Result<Vec<AttemptRow>, StoreError>;
+    /// An event's sealed payload; `None`: there is no such event, or its payload was erased.
+    async fn payload(&self, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError>;
     /// Erases an event's payload (not its record). False: no such event.
     async fn erase_payload(&self, tenant: TenantNo, uid: EventUid) -> Result<bool, StoreError>;
     /// How many ended deliveries and waiting ones a tenant has, by state, counting at most `cap` of each.

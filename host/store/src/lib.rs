@@ -10,6 +10,7 @@
 pub mod accept;
 pub mod directory;
 pub mod error;
+pub mod hints;
 pub mod history;
 pub mod jobs;
 pub mod lease;
@@ -24,12 +25,13 @@ pub mod suite;
 pub use accept::{Accept, Accepted, FirstEvent, NewEvent};
 pub use directory::Directory;
 pub use error::StoreError;
+pub use hints::Hints;
 pub use history::History;
 pub use jobs::Jobs;
 pub use lease::Leases;
-pub use record::{Change, Record, RecordAnswer, Recording};
+pub use record::{Change, Record, RecordAnswer, Recording, Started};
 pub use work::{Position, RefillAnswer, RefillAsk, StoredEvent, WorkRow, WorkStore};
 
 /// A whole store: what `serve` needs.
-pub trait Store: Accept + Record + WorkStore + Leases + Jobs + Directory + History {}
-impl<T: Accept + Record + WorkStore + Leases + Jobs + Directory + History> Store for T {}
+pub trait Store: Accept + Record + WorkStore + Leases + Hints + Jobs + Directory + History {}
+impl<T: Accept + Record + WorkStore + Leases + Hints + Jobs + Directory + History> Store for T {}

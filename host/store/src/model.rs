@@ -7,6 +7,7 @@
 mod accept;
 mod delegate;
 mod directory;
+mod hints;
 mod history;
 mod jobs;
 mod lease;
@@ -31,6 +32,7 @@ use tables::{Ended, EventRecord, HostRecord, ReplayRecord, ShardRecord, Waiting}
 #[derive(Clone, Debug, Default)]
 pub struct ModelStore {
     core: Arc<Mutex<ModelCore>>,
+    hints: hints::Channel,
 }
 
 impl ModelStore {
@@ -43,7 +45,7 @@ impl ModelStore {
     /// An empty store of one host at a time, like an embedded database: joining fences the predecessors.
     #[must_use]
     pub fn embedded() -> Self {
-        Self { core: Arc::new(Mutex::new(ModelCore::embedded())) }
+        Self { core: Arc::new(Mutex::new(ModelCore::embedded())), ..Self::default() }
     }
 
     /// The core. Each call on it is one transaction; hold it no longer than that.

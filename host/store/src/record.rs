@@ -61,6 +61,20 @@ pub enum RecordAnswer {
     Refused,
 }
 
+/// What was started by so many hosts without an end is not started again.
+pub const POISON_STARTS: u32 = 3;
+
+/// What came of putting a start on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// On record: start it.
+    Go,
+    /// [`POISON_STARTS`] hosts started this attempt, and none brought it to an end. Nothing changed.
+    Poisoned,
+    /// It waits no longer.
+    Gone,
+}
+
 /// Only the owner records.
 #[async_trait]
 pub trait Record: Send + Sync + 'static {
@@ -73,4 +87,11 @@ pub trait Record: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Fenced`]: nothing was written.
     async fn record(&self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError>;
+
+    /// Puts on record, before the first byte is sent, that this host starts these deliveries; answers in their order. A
+    /// host counts once for one attempt, so repeating is harmless; a recorded attempt is the end of its starts.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: nothing was written.
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError>;
 }

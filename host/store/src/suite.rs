@@ -66,7 +66,11 @@ pub async fn run_core<S: Core>(make: impl AsyncFn() -> S) {
         queue::rows_know_the_bytes_of_their_payloads,
         leases::a_host_alone_owns_every_shard,
         leases::hosts_share,
+        leases::shares_are_balanced,
         leases::a_lapsed_host_is_fenced,
+        leases::an_outage_fences_nobody,
+        leases::a_shard_that_loses_owners_is_a_suspect,
+        leases::what_is_started_and_never_ended_is_poison,
         leases::what_is_released_is_free,
     );
     races::accepts_and_records_at_once(Arc::new(make().await)).await;

@@ -6,8 +6,9 @@ use crate::figures::{at, percentiles, round};
 use crate::paced::{latencies, send};
 use crate::process::Used;
 use crate::sink::Sink;
-use crate::target::{Publish, counters};
-use railhead_harness::{Client, Host, HostOptions};
+use crate::stack::{Shape, Stack};
+use crate::target::Publish;
+use railhead_harness::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -34,11 +35,10 @@ pub struct Neighbours {
 type Stretch = BTreeMap<usize, Vec<u64>>;
 
 /// Runs it and reports. `worst_ratio`: the worst healthy tenant's p99 beside the dead against the worst one's alone.
-pub async fn run(size: Neighbours) -> Value {
-    let folder = tempfile::tempdir().expect("a folder");
+pub async fn run(size: Neighbours, shape: Shape) -> Value {
     let sink = Sink::start("127.0.0.1:0");
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
-    let client = host.client();
+    let stack = Stack::start(shape).await;
+    let client = stack.client();
     let dead = dead(&sink.base);
     for n in 0..HEALTHY {
         make(&client, &healthy(n), &format!("{}/h{n}", sink.base)).await;
@@ -49,7 +49,7 @@ pub async fn run(size: Neighbours) -> Value {
         publish_backlog(&client, tenant, size.waiting).await;
     }
     let http = reqwest::Client::new();
-    let run = Run { publish: Publish::railhead(&host), http: http.clone(), sink: &sink, rate: size.rate };
+    let run = Run { publish: stack.publish(), http: http.clone(), sink: &sink, rate: size.rate };
     let per_second = size.rate as usize;
     let (half, whole) = (per_second * size.seconds as usize / 2, per_second * size.seconds as usize);
     let warm = per_second * 3;
@@ -58,10 +58,13 @@ pub async fn run(size: Neighbours) -> Value {
     for (tenant, _) in &dead {
         command(&client, tenant, "resume").await;
     }
-    let start = Used::by(host.pid());
+    let used = || stack.processes().iter().map(|(_, pid)| Used::by(*pid).cpu).sum::<f64>();
+    let start = used();
     let beside = run.stretch(warm + half..warm + half + whole).await;
-    let used = Used::by(host.pid()).since(start);
-    let counted = counters(&http, &host).await;
+    let used = used() - start;
+    let counted = stack.counters(&http).await;
+    // Dead neighbours that ran out of events in the middle of it would show nothing.
+    let waiting = still_waiting(&client, &dead).await;
     for (tenant, _) in &dead {
         command(&client, tenant, "pause").await;
     }
@@ -72,7 +75,8 @@ pub async fn run(size: Neighbours) -> Value {
     report["waiting_at_each"] = json!(size.waiting);
     report["rate"] = json!(size.rate);
     report["seconds_beside"] = json!(size.seconds);
-    report["host_cpu_s_beside"] = json!(round(used.cpu, 2));
+    report["still_waiting_after"] = json!(waiting);
+    report["together_cpu_s_beside"] = json!(round(used, 2));
     report["attempts_at_all"] = json!(counted.get("railhead_attempts_total"));
     report
 }
@@ -148,6 +152,16 @@ fn dead(sink: &str) -> Vec<(String, String)> {
 async fn make(client: &Client, tenant: &str, url: &str) {
     client.make_tenant(tenant).await;
     client.make_destination(tenant, "d", &json!({"connector": "webhook", "config": {"url": url}})).await;
+}
+
+/// By destination, at most what the API counts.
+async fn still_waiting(client: &Client, dead: &[(String, String)]) -> Value {
+    let mut waiting = BTreeMap::new();
+    for (tenant, _) in dead {
+        let (_, destination) = client.get(&format!("/v1/tenants/{tenant}/destinations/d")).await;
+        waiting.insert(tenant.clone(), destination["waiting"].clone());
+    }
+    json!(waiting)
 }
 
 async fn command(client: &Client, tenant: &str, verb: &str) {

@@ -3,7 +3,8 @@
 use crate::figures::{percentiles, round};
 use crate::process::{Used, memory_mb};
 use crate::sink::{Sink, now_us};
-use crate::target::{self, Publish};
+use crate::stack::{Shape, Stack};
+use crate::target::Publish;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,19 +23,29 @@ pub struct Load {
 /// Events before the measured ones.
 const WARM_UP: usize = 200;
 
-/// Runs a load on a host of our own with SQLite, and reports.
-pub async fn run(load: Load) -> Value {
-    let folder = tempfile::tempdir().expect("a folder");
+/// Runs a load on hosts of our own, and reports.
+pub async fn run(load: Load, shape: Shape) -> Value {
     let sink = Sink::start("127.0.0.1:0");
-    let (host, _) = target::host(folder.path(), &sink.base, load.destinations).await;
+    let stack = Stack::start(shape).await;
+    stack.make_destinations("acme", &sink.base, load.destinations).await;
+    on(&stack, load, &sink, 0).await
+}
+
+/// Runs a load on what is there, with events from this number on, and reports.
+pub async fn on(stack: &Stack, load: Load, sink: &Sink, first: usize) -> Value {
     let http = reqwest::Client::new();
-    drive(&Publish::railhead(&host), "acme", load, 0..WARM_UP, &sink, &http).await;
-    let before = target::counters(&http, &host).await;
-    let mut report =
-        measure(&Publish::railhead(&host), "acme", load, &sink, &http, &[("host".to_owned(), host.pid())]).await;
-    let after = target::counters(&http, &host).await;
+    let (publish, warm) = (stack.publish(), first..first + WARM_UP);
+    drive(&publish, "acme", load, warm.clone(), sink, &http).await;
+    let before = stack.counters(&http).await;
+    let mut report = measure(&publish, load, warm.end, sink, &http, &stack.processes()).await;
+    let after = stack.counters(&http).await;
     let counted = |name: &str| after.get(name).unwrap_or(&0.0) - before.get(name).unwrap_or(&0.0);
     report["commits_per_event"] = json!(round(counted("railhead_store_commits_total") / load.events as f64, 3));
+    if stack.postgres.is_some() {
+        let deliveries = (load.events * load.destinations) as f64;
+        report["commits_per_event"] = json!(round(counted("postgres_commits") / load.events as f64, 3));
+        report["wal_bytes_per_delivery"] = json!((counted("postgres_wal_bytes") / deliveries).round());
+    }
     report
 }
 
@@ -42,13 +53,13 @@ pub async fn run(load: Load) -> Value {
 pub async fn against(publish: &Publish, load: Load, sink: &Sink, processes: &[(String, u32)]) -> Value {
     let http = reqwest::Client::new();
     drive(publish, "acme", load, 0..WARM_UP, sink, &http).await;
-    measure(publish, "acme", load, sink, &http, processes).await
+    measure(publish, load, WARM_UP, sink, &http, processes).await
 }
 
 async fn measure(
     publish: &Publish,
-    tenant: &str,
     load: Load,
+    first: usize,
     sink: &Sink,
     http: &reqwest::Client,
     processes: &[(String, u32)],
@@ -58,14 +69,18 @@ async fn measure(
     // This program's children are counted by themselves.
     let own = |pid: u32| if pid == 0 { Used::alone(std::process::id()) } else { Used::by(pid) };
     let before: Vec<Used> = all.iter().map(|(_, pid)| own(*pid)).collect();
-    let driven = drive(publish, tenant, load, WARM_UP..WARM_UP + load.events, sink, http).await;
+    let driven = drive(publish, "acme", load, first..first + load.events, sink, http).await;
     // What was sent last is recorded a moment later.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let after: Vec<Used> = all.iter().map(|(_, pid)| own(*pid)).collect();
     let mut report = driven.report(load);
+    let mut together = 0.0;
     for (((name, pid), before), after) in all.iter().zip(before).zip(after) {
         let used = after.since(before);
         let deliveries = (load.events * load.destinations) as f64;
+        if processes.iter().any(|(_, measured)| measured == pid) {
+            together += used.cpu / deliveries * 1_000.0;
+        }
         let memory = memory_mb(if *pid == 0 { std::process::id() } else { *pid });
         report[name] = json!({
             "cpu_s_per_1000_deliveries": round(used.cpu / deliveries * 1_000.0, 3),
@@ -73,6 +88,8 @@ async fn measure(
             "rss_mb": memory.0.round(), "peak_rss_mb": memory.1.round(),
         });
     }
+    // What a vendor pays for: hosts and database, without receiver and load generator.
+    report["together_cpu_s_per_1000_deliveries"] = json!(round(together, 3));
     report
 }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program whose output is its purpose
 #![allow(clippy::disallowed_methods)] // it measures time, and it is a client, not the host
 
+mod backlog;
 mod fairness;
 mod figures;
 mod load;
@@ -12,13 +13,16 @@ mod paced;
 mod process;
 mod sandbox;
 mod sink;
+mod stack;
 mod target;
 
+use backlog::Waiting;
 use clap::{Parser, ValueEnum};
 use fairness::Neighbours;
 use load::Load;
 use serde_json::{Value, json};
 use sink::Sink;
+use stack::{Shape, Store};
 use std::process::ExitCode;
 use target::Publish;
 
@@ -33,6 +37,12 @@ struct Arguments {
     /// Prints JSON instead of lines.
     #[arg(long)]
     json: bool,
+    /// Where hosts keep everything.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    store: Store,
+    /// Hosts on one PostgreSQL.
+    #[arg(long, default_value_t = 1)]
+    hosts: usize,
     /// Events of each load.
     #[arg(long, default_value_t = 20_000)]
     events: usize,
@@ -48,9 +58,12 @@ struct Arguments {
     /// Events a second of all healthy tenants together (`fairness`).
     #[arg(long, default_value_t = 100)]
     rate: u64,
-    /// Events that wait at each dead neighbour (`fairness`).
-    #[arg(long, default_value_t = 10_000)]
-    waiting: usize,
+    /// Events that wait at each dead neighbour (`fairness`, 10,000), or deliveries at all (`backlog`, 10,000,000).
+    #[arg(long)]
+    waiting: Option<usize>,
+    /// Destinations at which they wait (`backlog`).
+    #[arg(long, default_value_t = 100_000)]
+    waiting_destinations: usize,
     /// Where the receiver listens. Another server's destinations must know it, so give it a port of its own there.
     #[arg(long, default_value = "127.0.0.1:0")]
     sink_listen: String,
@@ -77,7 +90,7 @@ struct Other {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything below but `sink`.
+    /// Everything below but `backlog` and `sink`.
     All,
     /// A closed loop with one destination, then with ten.
     Load,
@@ -87,6 +100,8 @@ enum What {
     Sandbox,
     /// Fifty healthy tenants beside three dead ones; fails above 1.5 times the worst p99 alone.
     Fairness,
+    /// Millions of deliveries that wait, beside an empty store; on PostgreSQL, with about 1 GB of disk for a million.
+    Backlog,
     /// The receiver alone, until it is killed.
     Sink,
 }
@@ -119,6 +134,7 @@ async fn main() -> ExitCode {
 }
 
 async fn own(arguments: &Arguments, report: &mut Value) {
+    let shape = Shape { store: arguments.store, hosts: arguments.hosts };
     let wants = |what| arguments.what == what || arguments.what == What::All;
     if wants(What::Load) {
         let sizes = arguments.destinations.map_or_else(|| vec![1, 10], |one| vec![one]);
@@ -126,24 +142,32 @@ async fn own(arguments: &Arguments, report: &mut Value) {
             // Ten times the deliveries of an event take longer.
             let events = if destinations == 1 { arguments.events } else { arguments.events / 4 };
             let load = Load { destinations, events, publishers: arguments.publishers };
-            report[format!("load_{destinations}")] = load::run(load).await;
+            report[format!("load_{destinations}")] = load::run(load, shape).await;
         }
     }
     if wants(What::Paced) {
-        report["paced_100"] = paced::run(100, arguments.seconds.unwrap_or(20)).await;
+        report["paced_100"] = paced::run(100, arguments.seconds.unwrap_or(20), shape).await;
     }
     if wants(What::Sandbox) {
         report["sandbox"] = sandbox::run(arguments.events).await;
     }
     if wants(What::Fairness) {
-        let (waiting, rate, seconds) = (arguments.waiting, arguments.rate, arguments.seconds.unwrap_or(60));
-        report["fairness"] = fairness::run(Neighbours { waiting, rate, seconds }).await;
+        let (waiting, rate, seconds) =
+            (arguments.waiting.unwrap_or(10_000), arguments.rate, arguments.seconds.unwrap_or(60));
+        report["fairness"] = fairness::run(Neighbours { waiting, rate, seconds }, shape).await;
+    }
+    if arguments.what == What::Backlog {
+        let destinations = arguments.destinations.unwrap_or(1);
+        let load = Load { destinations, events: arguments.events, publishers: arguments.publishers };
+        let (deliveries, destinations) = (arguments.waiting.unwrap_or(10_000_000), arguments.waiting_destinations);
+        report["backlog"] = backlog::run(Waiting { deliveries, destinations, load }).await;
     }
 }
 
 async fn against(url: &str, arguments: &Arguments) -> Value {
     let other = &arguments.other;
-    let publish = Publish { url: url.to_owned(), headers: other.header.clone(), body: other.body_template.clone() };
+    let publish =
+        Publish { urls: vec![url.to_owned()], headers: other.header.clone(), body: other.body_template.clone() };
     let destinations = arguments.destinations.unwrap_or(1);
     let load = Load { destinations, events: arguments.events, publishers: arguments.publishers };
     let sink = Sink::start(&arguments.sink_listen);

@@ -3,7 +3,8 @@
 use crate::figures::{percentiles, round};
 use crate::process::Used;
 use crate::sink::{Sink, now_us};
-use crate::target::{self, Publish};
+use crate::stack::{Shape, Stack};
+use crate::target::Publish;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -19,27 +20,28 @@ pub struct Published {
 }
 
 /// Publishes `rate` events a second for so many seconds and reports.
-pub async fn run(rate: u64, seconds: u64) -> Value {
-    let folder = tempfile::tempdir().expect("a folder");
+pub async fn run(rate: u64, seconds: u64, shape: Shape) -> Value {
     let sink = Sink::start("127.0.0.1:0");
-    let (host, _) = target::host(folder.path(), &sink.base, 1).await;
+    let stack = Stack::start(shape).await;
+    stack.make_destinations("acme", &sink.base, 1).await;
     let http = reqwest::Client::new();
-    let publish = Publish::railhead(&host);
+    let publish = stack.publish();
     let warm = rate as usize;
     let acme = |_| "acme".to_owned();
     send(&publish, &http, rate, 0..warm, acme).await;
-    let before = Used::by(host.pid());
+    let used = || stack.processes().iter().map(|(_, pid)| Used::by(*pid).cpu).sum::<f64>();
+    let before = used();
     let events = rate as usize * seconds as usize;
     let mut sent = send(&publish, &http, rate, warm..warm + events, acme).await;
     sink.wait(&http, warm + events).await;
-    let used = Used::by(host.pid()).since(before);
+    let used = used() - before;
     let mut ends: Vec<u64> = latencies(&sent, &sink.arrivals(&http).await).into_iter().map(|(_, us)| us).collect();
     json!({
         "rate": rate, "events": ends.len(),
         "end_to_end_ms": percentiles(&mut ends),
         "publish_call_ms": percentiles(&mut sent.calls_us),
-        "fsync_ms": percentiles(&mut fsyncs(folder.path())),
-        "host_cpu_s_per_1000_deliveries": round(used.cpu / events as f64 * 1_000.0, 3),
+        "fsync_ms": percentiles(&mut fsyncs(stack.folder())),
+        "together_cpu_s_per_1000_deliveries": round(used / events as f64 * 1_000.0, 3),
     })
 }
 

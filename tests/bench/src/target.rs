@@ -1,15 +1,15 @@
 //! What is driven: a host of our own, or any other webhook server, by templates of its publish call.
 
+use railhead_harness::Host;
 use railhead_harness::host::API_KEY;
-use railhead_harness::{Client, Host, HostOptions};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A server's publish call. `{id}`, `{n}`, `{tenant}` and `{data}` are filled in, in the URL and in the body.
 #[derive(Clone, Debug)]
 pub struct Publish {
-    pub url: String,
+    /// Taken in turn.
+    pub urls: Vec<String>,
     /// `Name: value`.
     pub headers: Vec<String>,
     pub body: String,
@@ -24,11 +24,11 @@ pub fn payload(n: usize) -> Value {
 }
 
 impl Publish {
-    /// Railhead's own.
+    /// Railhead's own, of all hosts.
     #[must_use]
-    pub fn railhead(host: &Host) -> Self {
+    pub fn railhead(hosts: &[Host]) -> Self {
         Self {
-            url: format!("http://{}/v1/events", host.address),
+            urls: hosts.iter().map(|host| format!("http://{}/v1/events", host.address)).collect(),
             headers: vec![format!("authorization: Bearer {API_KEY}")],
             body: r#"{"tenant": "{tenant}", "type": "order.created", "id": "{id}", "data": {data}}"#.to_owned(),
         }
@@ -40,7 +40,8 @@ impl Publish {
             let (id, number) = (format!("e{n}"), n.to_string());
             template.replace("{id}", &id).replace("{n}", &number).replace("{tenant}", tenant)
         };
-        let mut request = http.post(fill(&self.url)).header("content-type", "application/json");
+        let url = self.urls.get(n % self.urls.len().max(1)).map_or("", String::as_str);
+        let mut request = http.post(fill(url)).header("content-type", "application/json");
         for header in &self.headers {
             if let Some((name, value)) = header.split_once(':') {
                 request = request.header(name.trim(), value.trim());
@@ -52,18 +53,6 @@ impl Publish {
         let _ = response.bytes().await; // so that the connection is used again
         status
     }
-}
-
-/// A host of our own with one tenant.
-pub async fn host(folder: &Path, sink: &str, destinations: usize) -> (Host, Client) {
-    let host = Host::start(folder, &HostOptions::default()).await;
-    let client = host.client();
-    client.make_tenant("acme").await;
-    for n in 0..destinations {
-        let body = json!({"connector": "webhook", "config": {"url": format!("{sink}/d{n}")}});
-        client.make_destination("acme", &format!("d{n}"), &body).await;
-    }
-    (host, client)
 }
 
 /// The host's counters, the labels left out and summed.

@@ -24,13 +24,23 @@ pub struct HostOptions {
     pub env: Vec<(String, String)>,
     /// Loopback is allowed as a destination.
     pub allow_loopback: bool,
+    /// Another program than [`binary`]: an older version, for instance.
+    pub binary: Option<PathBuf>,
+    /// Arguments after `serve`.
+    pub arguments: Vec<String>,
     /// A write beyond a file size limit fails instead of ending the process (as on a full disk).
     pub outlives_file_size_limit: bool,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { env: Vec::new(), allow_loopback: true, outlives_file_size_limit: false }
+        Self {
+            env: Vec::new(),
+            allow_loopback: true,
+            binary: None,
+            arguments: Vec::new(),
+            outlives_file_size_limit: false,
+        }
     }
 }
 
@@ -65,15 +75,17 @@ impl Host {
     #[must_use]
     pub fn spawn(data: &Path, options: &HostOptions) -> Self {
         let (address, metrics) = (free_port(), free_port());
+        let program = options.binary.as_deref().unwrap_or_else(|| binary());
         let mut command = if options.outlives_file_size_limit {
             let mut shell = Command::new("sh");
-            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary());
+            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program);
             shell
         } else {
-            Command::new(binary())
+            Command::new(program)
         };
         command
             .arg("serve")
+            .args(&options.arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("RAILHEAD_DATA", data)
@@ -155,6 +167,23 @@ impl Host {
     /// If the process cannot be waited for.
     pub fn wait(&mut self) -> Option<i32> {
         self.child.wait().expect("our own process").code()
+    }
+
+    /// Sends a signal by its name: `STOP`, `CONT`, `TERM`.
+    ///
+    /// # Panics
+    /// If `kill` cannot be run.
+    pub fn signal(&self, name: &str) {
+        let (name, pid) = (format!("-{name}"), self.child.id().to_string());
+        Command::new("kill").args([name, pid]).status().expect("kill runs");
+    }
+
+    /// The exit code, if the process has ended; the inner `None`: by a signal.
+    ///
+    /// # Panics
+    /// If the process cannot be asked.
+    pub fn exit(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().expect("our own process").map(|status| status.code())
     }
 
     /// The lines that it prints, also after this value is gone.

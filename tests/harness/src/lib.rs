@@ -4,12 +4,18 @@
 pub mod browser;
 pub mod certificates;
 pub mod client;
+pub mod cluster;
 pub mod host;
 pub mod peer;
+pub mod postgres;
+pub mod proxy;
 pub mod sink;
 
 pub use browser::{Browser, Page};
 pub use client::{Client, Kept};
+pub use cluster::Cluster;
 pub use host::{Host, HostOptions};
 pub use peer::{Peer, Reply, Waits};
+pub use postgres::Postgres;
+pub use proxy::{Proxy, Side};
 pub use sink::{Received, Script, Sink};

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// One request as it came.
@@ -24,6 +24,8 @@ pub struct Received {
     pub body: Bytes,
     /// What was answered; 0 if the connection was held or cut.
     pub status: u16,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// How a path answers.
@@ -100,6 +102,12 @@ impl Sink {
         self.book().received.iter().filter(|one| one.path == path).cloned().collect()
     }
 
+    /// What came after the first `from`, in order.
+    #[must_use]
+    pub fn received_since(&self, from: usize) -> Vec<Received> {
+        self.book().received.iter().skip(from).cloned().collect()
+    }
+
     /// How many requests came.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -150,6 +158,7 @@ impl Sink {
     }
 }
 
+#[allow(clippy::disallowed_methods)] // a receiver has a clock of its own
 async fn receive(
     State(sink): State<Sink>,
     method: Method,
@@ -162,7 +171,7 @@ async fn receive(
     let headers: BTreeMap<_, _> = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let id = headers.get("webhook-id").cloned().unwrap_or_default();
     let script = sink.script_of(&path, &id);
-    let mut received = Received { method: method.to_string(), path, headers, body, status: 0 };
+    let mut received = Received { method: method.to_string(), path, headers, body, status: 0, at: Instant::now() };
     let answer = |status: u16, body: Body| {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

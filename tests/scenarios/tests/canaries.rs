@@ -3,6 +3,8 @@
 
 #[path = "canaries/echo.rs"]
 mod echo;
+#[path = "canaries/places.rs"]
+mod places;
 #[path = "canaries/search.rs"]
 mod search;
 #[path = "canaries/secrets.rs"]
@@ -11,19 +13,17 @@ mod secrets;
 mod wrong;
 
 use echo::Known;
+use places::{Place, check, holds};
 use railhead_harness::certificates::Authority;
 use railhead_harness::host::{ADMIN_KEY, API_KEY};
 use railhead_harness::{Browser, Client, Host, HostOptions, Kept, Peer};
-use search::{Canary, Search};
+use search::{Canary, Search, planted, planted_plainly, spellings};
 use secrets::{Destination, destinations};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// Stands in what is no secret, to prove that the search reads it: the API's answers, the log, the store, the command line.
-const PLANTED: &str = "planted-on-purpose-5f1c";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_a_json_log_an_answer_or_a_file() {
@@ -39,23 +39,44 @@ async fn no_secret_is_in_a_text_log_an_answer_or_a_file() {
 fn the_search_finds_every_spelling_of_the_whole_and_of_a_half() {
     let canary = Canary::new("it", "k9\"/\\+%<&=;-canary-of-the-search-itself");
     let search = Search::new(std::slice::from_ref(&canary));
+    let finds = |text: &[u8]| !search.read(text).secrets.is_empty();
     let (start, end) = canary.value.split_at(canary.value.len() / 2);
     for bytes in [&canary.value[..], start, end] {
-        for (way, spelling) in search::spellings(bytes) {
+        for (way, spelling) in spellings(bytes) {
             let text = [b"before ", &spelling[..], b" after"].concat();
-            assert!(search.find(&text).is_some(), "{way}: {}", String::from_utf8_lossy(&text));
+            assert!(finds(&text), "{way}: {}", String::from_utf8_lossy(&text));
+            let quoted = format!("{:?}", String::from_utf8_lossy(&text));
+            assert!(finds(quoted.as_bytes()), "{way}: {quoted}");
         }
     }
     for before in ["", "a", "ab", "abc"] {
         use base64::Engine as _;
         let whole = [before.as_bytes(), &canary.value, &[b'x'; 60]].concat();
         let text = base64::engine::general_purpose::STANDARD.encode(&whole);
-        assert!(search.find(text.as_bytes()).is_some(), "{text}");
+        assert!(finds(text.as_bytes()), "{text}");
         let hidden =
             base64::engine::general_purpose::STANDARD.encode([&[b'y'; 60], hex::encode(&whole).as_bytes()].concat());
-        assert!(search.find(&search::unfolded(hidden.as_bytes())).is_some(), "{hidden}");
+        assert!(finds(hidden.as_bytes()), "{hidden}");
     }
-    assert!(search.find(b"nothing of it is here").is_none());
+    assert!(!finds(b"nothing of it is here"));
+}
+
+#[test]
+fn what_is_planted_is_missed_where_one_spelling_is_not_there() {
+    let search = Search::new(&[]);
+    let missed = |texts: &[String]| search.read(texts.join("\n").as_bytes()).missed();
+    let all = planted();
+    assert_eq!((missed(&all), missed(&[]).len() > 8), (Vec::new(), true));
+    // What is unfolded, raw among it, comes of more than one.
+    let alone = ["hex", "percent-escaped", "json-escaped everywhere", "json-escaped twice", "xml-escaped"];
+    for way in alone {
+        let (_, spelling) = spellings(search::PLANTED.as_bytes()).into_iter().find(|(one, _)| *one == way).expect("it");
+        let same = |text: &&String| !text.as_bytes().eq_ignore_ascii_case(&spelling);
+        let others: Vec<String> = all.iter().filter(same).cloned().collect();
+        assert!(missed(&others).contains(&way), "{way}");
+    }
+    assert!(search.read(planted_plainly().join(" ").as_bytes()).missed_plainly().is_empty());
+    assert_eq!(search.read(b"").missed_plainly().len(), 4);
 }
 
 async fn run(log_format: &str) {
@@ -87,23 +108,25 @@ async fn run(log_format: &str) {
     canaries.extend(wrong::inputs(&client, &plain).await);
     let mut texts = command_line(&host, &mut canaries);
     plant(&client).await;
+    texts.extend(key_lists(&host));
     read_everything(&client, &destinations).await;
     texts.extend(pages(&host, &client).await);
     check_arrived(&plain, &tls, &destinations);
 
+    name_what_is_planted(&client).await;
     // First as a crash leaves it, with what is still in the write-ahead log; then as an orderly end does.
     let mut lines = vec![host.lines()];
     host.kill();
-    texts.extend(files_of(&data, &mut canaries));
+    texts.extend(files_of(&data, "killed ", &mut canaries));
     host = Host::start(&data, &options).await;
     lines.push(host.lines());
     assert_eq!(host.terminate(), Some(0));
-    texts.extend(files_of(&data, &mut canaries));
+    texts.extend(files_of(&data, "ended ", &mut canaries));
     drop(host);
     texts.extend(lines.into_iter().map(|lines| ("the log".to_owned(), whole_log(lines))));
     let answers = client.kept().into_iter().filter(|Kept { request, .. }| !shows_secrets(request));
     texts.extend(answers.map(|Kept { request, answer }| (request, answer)));
-    check(&texts, &canaries);
+    check(&texts, &canaries, &PLACES);
 }
 
 /// Sends events that are taken, refused, failed and reset; tests, checks, rotates.
@@ -148,7 +171,8 @@ async fn settled(client: &Client, destination: &str, count: usize) {
 /// What the host makes itself, shown by the routes that are there to show it.
 async fn generated_secrets(client: &Client, peer: &Peer) -> Vec<Canary> {
     let given = "canary-of-a-creation-5be1c07d";
-    let body = json!({"connector": "webhook", "config": {"url": peer.url("/made")}, "event_types": ["to.made"],
+    let config = json!({"url": peer.url("/made"), "headers": {"x-planted": planted().join(" ")}});
+    let body = json!({"connector": "webhook", "config": config, "event_types": ["to.made"],
                       "credentials": {"bearer_token": given}});
     let headers = [("content-type", "application/json"), ("idempotency-key", "canary-creation")];
     let create = || client.send_with("POST", "/v1/tenants/acme/destinations", &headers, body.to_string().into_bytes());
@@ -191,7 +215,7 @@ fn command_line(host: &Host, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>
     };
     let mut texts = Vec::new();
     for json in [&["--json"][..], &[]] {
-        let create = [&["key", "create", "--name", PLANTED, "--scopes", "tenants"][..], json].concat();
+        let create = [&["key", "create", "--name", search::PLANTED, "--scopes", "tenants"][..], json].concat();
         let (created, out, _) = run(ADMIN_KEY, &create);
         assert!(created, "{}", String::from_utf8_lossy(&out));
         let text = String::from_utf8_lossy(&out).into_owned();
@@ -209,12 +233,43 @@ fn command_line(host: &Host, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>
     texts
 }
 
-/// What is no secret, in all places that are searched.
+/// What is no secret, in all places that are searched, where they are not written otherwise.
 async fn plant(client: &Client) {
-    let headers = [("content-type", "application/json"), ("x-request-id", PLANTED)];
-    let body = json!({"name": PLANTED}).to_string().into_bytes();
-    let (status, answer) = client.send_with("PUT", "/v1/tenants/planted", &headers, body).await;
-    assert_eq!(status, 201, "{answer}");
+    name_what_is_planted(client).await;
+    for (n, text) in planted().into_iter().enumerate() {
+        let (status, answer) = client.post("/v1/keys", &json!({"name": text, "scopes": ["tenants"]})).await;
+        assert_eq!(status, 201, "{n}: {answer}");
+    }
+    for id in planted_plainly() {
+        let headers = [("content-type", "application/json"), ("x-request-id", id.as_str())];
+        assert_eq!(client.send_with("GET", "/v1/tenants/acme", &headers, Vec::new()).await.0, 200);
+    }
+    let config: serde_json::Map<String, Value> = planted().into_iter().map(|text| (text, json!(1))).collect();
+    let refused = json!({"connector": "webhook", "config": config});
+    let (status, answer) = client.post("/v1/tenants/acme/destinations", &refused).await;
+    assert_eq!(status, 422, "{answer}");
+}
+
+/// Tenants of these names: in answers, pages, the store.
+async fn name_what_is_planted(client: &Client) {
+    for (n, text) in planted().into_iter().enumerate() {
+        let (status, answer) = client.put(&format!("/v1/tenants/planted-{n}"), &json!({"name": text})).await;
+        assert!(matches!(status, 200 | 201), "{answer}");
+    }
+}
+
+/// `railhead key list`, with and without `--json`, once what is planted is there.
+fn key_lists(host: &Host) -> Vec<(String, Vec<u8>)> {
+    let url = format!("http://{}", host.address);
+    let run = |json: &[&str]| {
+        let mut command = Command::new(railhead_harness::host::binary());
+        command.args(["key", "list"]).args(json).env_clear();
+        let output = command.env("RAILHEAD_URL", &url).env("RAILHEAD_ADMIN_KEY", ADMIN_KEY).output();
+        let output = output.expect("the command runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        (format!("railhead key list {json:?}"), output.stdout)
+    };
+    vec![run(&["--json"]), run(&[])]
 }
 
 /// Every route that shows something of a tenant, and those of the host.
@@ -246,7 +301,7 @@ async fn read_everything(client: &Client, destinations: &[Destination]) {
 /// The pages that show destinations and deliveries, and the metrics.
 async fn pages(host: &Host, client: &Client) -> Vec<(String, Vec<u8>)> {
     let browser = Browser::sign_in(host.address, API_KEY).await;
-    let mut paths = vec!["/ui".to_owned(), "/ui/tenants/acme".to_owned(), "/ui/tenants/planted".to_owned()];
+    let mut paths = vec!["/ui".to_owned(), "/ui/tenants/acme".to_owned(), "/ui/tenants/planted-0".to_owned()];
     let named = |kind: &'static str, field: &'static str, rows: Vec<Value>| {
         let path = move |row: &Value| Some(format!("/ui/tenants/acme/{kind}/{}", row[field].as_str()?));
         rows.iter().filter_map(path).collect::<Vec<_>>()
@@ -279,14 +334,14 @@ fn check_arrived(plain: &Peer, tls: &Peer, destinations: &[Destination]) {
 }
 
 /// The files of a host, all but its own master key, which must be in no other.
-fn files_of(data: &Path, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>)> {
+fn files_of(data: &Path, after: &str, canaries: &mut Vec<Canary>) -> Vec<(String, Vec<u8>)> {
     let (keys, others): (Vec<_>, Vec<_>) =
         search::files(data).into_iter().partition(|(name, _)| name.ends_with("/master.key"));
     assert!(others.iter().any(|(name, _)| name.ends_with("/railhead.db")), "no database was found");
     for (_, key) in keys {
         canaries.push(Canary::new("the master key", key.trim_ascii()));
     }
-    others
+    others.into_iter().map(|(name, bytes)| (format!("{after}{name}"), bytes)).collect()
 }
 
 /// All lines, once nothing writes any more.
@@ -294,16 +349,15 @@ fn whole_log(lines: Arc<Mutex<Vec<String>>>) -> Vec<u8> {
     lines.lock().expect("not poisoned").join("\n").into_bytes()
 }
 
-fn check(texts: &[(String, Vec<u8>)], canaries: &[Canary]) {
-    let planted = Search::new(&[Canary::new("planted", PLANTED)]);
-    for place in ["the log", "railhead.db", "GET /v1/tenants", "page /ui", "railhead key list"] {
-        let found = texts.iter().any(|(name, text)| name.contains(place) && planted.find(text).is_some());
-        assert!(found, "what was planted in {place} is not found: the search would find nothing else there");
-    }
-    let search = Search::new(canaries);
-    let mut found = Vec::new();
-    for (name, text) in texts {
-        found.extend(search.find_all(&search::unfolded(text)).into_iter().map(|what| format!("{name}: {what}")));
-    }
-    assert!(found.is_empty(), "{} times a secret in {} texts:\n{}", found.len(), texts.len(), found.join("\n"));
-}
+/// What is planted must be found in each of them.
+const PLACES: [Place; 9] = [
+    ("the file", |name, _| name.starts_with("ended ") && name.ends_with("/railhead.db")),
+    ("the write-ahead log", |name, _| name.starts_with("killed ") && name.ends_with("/railhead.db-wal")),
+    ("answers", |name, _| name == "GET /v1/tenants"),
+    ("stored answers", |_, text| holds(text, b"idempotent-replayed")),
+    ("problem documents", |_, text| holds(text, b"application/problem+json")),
+    ("attempts", |name, _| name.contains("/attempts/")),
+    ("`--json`", |name, _| name == "railhead key list [\"--json\"]"),
+    ("the command line's tables", |name, _| name == "railhead key list []"),
+    ("pages", |name, _| name == "page /ui"),
+];

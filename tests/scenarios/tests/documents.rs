@@ -8,6 +8,8 @@ mod names;
 mod operator;
 #[path = "documents/page.rs"]
 mod page;
+#[path = "documents/postgres.rs"]
+mod postgres;
 #[path = "documents/receiver.rs"]
 mod receiver;
 #[path = "documents/samples.rs"]

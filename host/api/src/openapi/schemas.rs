@@ -46,7 +46,13 @@ fn notes() -> Value {
 pub fn all() -> Value {
     let mut all = json!({
         "Problem": problem(),
-        "Health": exact(json!({"status": {"type": "string"}})),
+        "Health": exact(json!({"status": {"const": "ok"}})),
+        "NotReady": exact(json!({
+            "status": {"const": "not-ready"},
+            "code": {"type": "string", "description": "starting, migrating, loading, store-unreachable, lease-expired, \
+                fenced, draining"},
+            "detail": {"type": "string", "description": "For people."},
+        })),
         "TenantList": list_of("Tenant"),
         "DestinationList": list_of("Destination"),
         "EventList": list_of("EventSummary"),

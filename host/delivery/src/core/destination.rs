@@ -1,17 +1,16 @@
 //! One destination as the engine runs it, and whether it could start something.
 
+mod size;
+
 use super::batch::{Batches, is_stable};
 use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::input::{Now, Settings};
-use super::window::{Most, Slot, Window};
+use super::window::{Slot, Window};
 use railhead_model::retry::{MAX_RETRY_AFTER_MS, MIN_DELAY_MS};
 use railhead_model::{DestinationState, Timestamp};
+use size::bound;
 
-/// The least that a window holds.
-const MIN_WINDOW: usize = 32;
-/// The most that a window holds.
-const MAX_WINDOW: usize = 65_536;
 /// Longest wait for a running call before another one starts with less than it could take, in milliseconds.
 const GATHER_MS: i64 = 20;
 /// An average latency below this is worth waiting for, in milliseconds.
@@ -20,8 +19,6 @@ const QUICK_MS: f32 = 50.0;
 const SLOW_MS: f32 = 1_000.0;
 /// Doublings of a throttled destination's rest that pass an hour.
 const MAX_DOUBLINGS: u32 = 12;
-/// Hand-overs without "too large" or a trap after which a halved hand-over doubles.
-const DOUBLE_AFTER: u32 = 16;
 
 /// What a destination could do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +63,12 @@ pub(super) struct Destination {
     pub high: Option<i64>,
     /// The timer that is set.
     pub armed: Option<u64>,
+    /// Writes of its batches that are in flight.
+    pub writes: u32,
+    /// Its shard lost its hosts again and again.
+    pub suspect: bool,
+    /// So many of its attempts are still to be made with caution.
+    pub caution: usize,
     /// It stands in a ring, or waits for the slow half.
     pub queued: bool,
     /// It moved away or was deleted: it goes when nothing of it is in flight.
@@ -96,6 +99,9 @@ impl Destination {
             latency_ms: 0.0,
             high: None,
             armed: None,
+            writes: 0,
+            suspect: false,
+            caution: bound,
             queued: false,
             gone: false,
             disabled: false,
@@ -124,6 +130,11 @@ impl Destination {
         }
     }
 
+    /// Most entries of its window.
+    pub fn window_bound(&self) -> usize {
+        bound(&self.settings)
+    }
+
     pub fn is_active(&self) -> bool {
         self.settings.state == DestinationState::Active && !self.gone && !self.disabled
     }
@@ -142,9 +153,9 @@ impl Destination {
         }
     }
 
-    /// True while a hand-over, a result or a refill of it is in flight.
+    /// True while a hand-over, a result, a refill or a batch of it is in flight.
     pub fn is_busy(&self) -> bool {
-        self.calls > 0 || self.window.as_ref().is_some_and(|window| window.is_busy())
+        self.calls > 0 || self.writes > 0 || self.window.as_ref().is_some_and(|window| window.is_busy())
     }
 
     /// Slow or failing: it shares the slow half.
@@ -177,57 +188,16 @@ impl Destination {
         wish.max(floor).clamp(MIN_DELAY_MS, MAX_RETRY_AFTER_MS)
     }
 
-    /// A hand-over was too large for the destination, or for its connector.
-    pub fn halve(&mut self, size: u32) {
-        self.hand_over = (size / 2).max(1);
-        self.good_calls = 0;
-    }
-
-    /// A hand-over went through.
-    pub fn went_through(&mut self) {
-        self.good_calls += 1;
-        if self.good_calls >= DOUBLE_AFTER {
-            self.good_calls = 0;
-            self.hand_over = self.hand_over.saturating_mul(2);
-        }
-    }
-
-    /// Events that may be in flight at once.
-    pub fn limit(&self) -> u32 {
-        let units = self.breaker.ramp().unwrap_or(u32::MAX).min(self.settings.concurrency.max(1));
-        units.saturating_mul(unit(&self.settings))
-    }
-
-    /// Most events of a hand-over, after what was too large.
-    fn size(&self) -> u32 {
-        let size = self.settings.batched().map_or(self.settings.hand_over, |batch| batch.max_events);
-        size.max(1).min(self.hand_over)
-    }
-
-    /// Bounds of a hand-over; those of a batch, where a call is one.
-    pub fn bounds(&self) -> Most {
-        let bytes = self.settings.batched().map_or(u64::MAX, |batch| batch.max_bytes);
-        Most { events: self.size() as usize, bytes }
-    }
-
-    /// Most events of the next hand-over, before slots and tokens.
-    pub fn most(&self) -> u32 {
-        self.size().min(self.limit().saturating_sub(self.in_flight))
-    }
-
     /// The stable batch that could go, and when.
     pub fn next_batch(&self) -> Option<(u64, Timestamp)> {
         let (batches, window) = (self.batches.as_ref()?, self.window.as_ref()?);
-        if window.is_unsure() {
-            return None;
-        }
         batches.next(|members| {
             let left: Vec<Slot> = members.iter().filter(|slot| window.get(**slot).is_some()).copied().collect();
             let all = left.len() == members.len()
                 || window.is_complete()
                 || left.last().is_some_and(|slot| window.is_followed(*slot));
             // Where an order is kept, what came before it has ended.
-            let first = left.iter().any(|slot| window.is_head(*slot));
+            let first = left.iter().any(|slot| window.is_head(*slot) && !window.is_unsure(*slot));
             let due = left.iter().filter_map(|slot| Some(window.get(*slot)?.due)).max();
             due.filter(|_| all && first)
         })
@@ -262,7 +232,8 @@ impl Destination {
     /// What it could do now. Whether a slot is free, and the lease lives, is asked elsewhere.
     pub fn status(&self, now: Now) -> Status {
         let Some(window) = self.window.as_ref().filter(|_| self.is_active()) else { return Status::Parked };
-        if self.calls >= self.settings.sessions.max(1) || self.in_flight >= self.limit() {
+        let sessions = if self.is_cautious() { 1 } else { self.settings.sessions.max(1) };
+        if self.calls >= sessions || self.in_flight >= self.limit() {
             return Status::Parked;
         }
         let mut wall = match (self.next_batch(), self.batch_due(window, now)) {
@@ -297,14 +268,4 @@ impl Destination {
     pub fn is_stable(&self) -> bool {
         is_stable(&self.settings)
     }
-}
-
-/// Events per unit of concurrency: a batch counts as one.
-fn unit(settings: &Settings) -> u32 {
-    settings.batched().map_or(1, |batch| batch.max_events)
-}
-
-fn bound(settings: &Settings) -> usize {
-    let events = settings.concurrency.max(1).saturating_mul(unit(settings)).max(settings.hand_over);
-    (events as usize).saturating_mul(2).clamp(MIN_WINDOW, MAX_WINDOW)
 }

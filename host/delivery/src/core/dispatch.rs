@@ -35,6 +35,8 @@ pub(super) struct HandOver {
     pub failed: u32,
     pub untried: u32,
     pub too_large: u32,
+    /// Its attempt, while its start is being recorded.
+    pub waiting: Option<Effect>,
     /// We cut it: what was not sent says nothing about the destination.
     pub aborted: bool,
 }
@@ -108,7 +110,7 @@ impl Engine {
         if destination.settings.ordered || load.batch.is_some() {
             self.lease.bind(id);
         }
-        out.push(attempt(id, destination, &load));
+        let waiting = begin(attempt(id, destination, &load), destination.is_cautious(), out);
         let tenant = destination.settings.tenant;
         let hand_over = HandOver {
             destination: no,
@@ -124,6 +126,7 @@ impl Engine {
             failed: 0,
             untried: 0,
             too_large: 0,
+            waiting,
             aborted: false,
         };
         self.attempts.insert(id, hand_over);
@@ -192,6 +195,20 @@ fn form_batch(destination: &mut Destination, now: Timestamp, out: &mut Vec<Effec
         window.batch(*slot);
     }
     out.push(Effect::OpenBatch(destination.batches.get_or_insert_default().form(no, members, now)));
+}
+
+/// Starts an attempt at once, or asks for its record first and answers with what is to be started then.
+fn begin(attempt: Effect, first_record: bool, out: &mut Vec<Effect>) -> Option<Effect> {
+    match attempt {
+        Effect::Attempt { id, ref items, .. } if first_record => {
+            out.push(Effect::Start { id, deliveries: items.iter().map(|item| item.key).collect() });
+            Some(attempt)
+        }
+        attempt => {
+            out.push(attempt);
+            None
+        }
+    }
 }
 
 fn attempt(id: AttemptId, destination: &Destination, load: &Load) -> Effect {

@@ -22,6 +22,13 @@ pub enum Effect {
         /// The stable batch that they are.
         batch: Option<u64>,
     },
+    /// Put on record that these deliveries start, durable before `Started` is answered; their `Attempt` follows.
+    Start {
+        /// The hand-over.
+        id: AttemptId,
+        /// In the order of the answers.
+        deliveries: Vec<DeliveryKey>,
+    },
     /// Stop a hand-over: its requests are cut; what was not settled is settled as it stands.
     Abort(AttemptId),
     /// Read a destination's next work.

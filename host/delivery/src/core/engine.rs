@@ -10,10 +10,10 @@ use super::lease::Lease;
 use super::recent::Recent;
 use super::slots::Slots;
 use super::timers::{Timer, Timers};
-use railhead_model::DestinationNo;
+use railhead_model::{DestinationNo, ShardNo};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bounds of one engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Engine {
     pub(super) config: Config,
     pub(super) random: ChaCha8Rng,
     pub(super) destinations: BTreeMap<DestinationNo, Destination>,
+    /// Those that are to be forgotten once nothing of them is in flight.
+    pub(super) going: BTreeSet<DestinationNo>,
     pub(super) attempts: BTreeMap<AttemptId, HandOver>,
     pub(super) last_attempt: u64,
     pub(super) slots: Slots,
@@ -61,6 +63,7 @@ impl Engine {
             config,
             random: ChaCha8Rng::seed_from_u64(seed),
             destinations: BTreeMap::new(),
+            going: BTreeSet::new(),
             attempts: BTreeMap::new(),
             last_attempt: 0,
             slots: Slots::new(config.in_flight),
@@ -80,6 +83,7 @@ impl Engine {
         if self.fenced {
             return;
         }
+        let before = out.len();
         match input {
             Input::Pushed(rows) => self.pushed(&rows, now, out),
             Input::Hinted(nos) => self.hinted(&nos, now, out),
@@ -91,6 +95,8 @@ impl Engine {
             Input::Recorded { record, answers } => self.recorded(record, answers, now, out),
             Input::RecordUnknown(record) => self.record_unknown(record, now, out),
             Input::Lease { until_mono_ms, shards, .. } => self.leased(until_mono_ms, &shards, now, out),
+            Input::Suspects(shards) => self.suspected(shards, now, out),
+            Input::Started { attempt, answers } => self.started(attempt, &answers, now, out),
             Input::Fenced => return self.stop(out),
             Input::Config(settings) => self.configured(*settings, now, out),
             Input::Gone(no) => self.gone(no, now, out),
@@ -103,6 +109,7 @@ impl Engine {
         self.fire(now, out);
         self.dispatch(now, out);
         self.flush(now, out);
+        self.count_writes(out.get(before..).unwrap_or_default());
         if let Some(at) = self.timers.announce(now.mono_ms) {
             out.push(Effect::WakeAt(at));
         }
@@ -126,7 +133,14 @@ impl Engine {
         self.attempts.is_empty() && self.group.held() == 0
     }
 
-    /// True while a hand-over or a result of this destination is in flight; a shard is released when none of its are.
+    /// True once nothing of a shard's destinations is in flight any more, all of which were told to be gone: the shard can
+    /// be released.
+    #[must_use]
+    pub fn is_clear(&self, shard: ShardNo) -> bool {
+        !self.going.iter().any(|no| no.shard() == shard)
+    }
+
+    /// True while a hand-over, a result or a batch of this destination is in flight.
     #[must_use]
     pub fn is_busy(&self, destination: DestinationNo) -> bool {
         self.destinations.get(&destination).is_some_and(Destination::is_busy)
@@ -200,7 +214,22 @@ impl Engine {
         self.group.add(item, now.mono_ms, haste);
     }
 
+    /// Batches that are being stored: a shard is not released over them.
+    fn count_writes(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            let no = match effect {
+                Effect::OpenBatch(batch) => batch.destination,
+                Effect::CloseBatch(no, _) => *no,
+                _ => continue,
+            };
+            if let Some(destination) = self.destinations.get_mut(&no) {
+                destination.writes += 1;
+            }
+        }
+    }
+
     fn forget(&mut self, no: DestinationNo) {
+        self.going.remove(&no);
         if let Some(destination) = self.destinations.remove(&no)
             && let Some(at) = destination.armed
         {

@@ -5,7 +5,7 @@ use railhead_model::{
     TenantNo, Timestamp,
 };
 use railhead_store::work::{Health, StableBatch};
-use railhead_store::{RecordAnswer, WorkRow};
+use railhead_store::{RecordAnswer, Started, WorkRow};
 
 /// The time of a step: due times are wall time, leases and timers are monotonic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,16 @@ pub enum Input {
         until_mono_ms: u64,
         /// All that is owned.
         shards: Vec<ShardNo>,
+    },
+    /// All owned shards that are suspects: their destinations run one attempt at a time, each put on record first. Comes
+    /// before their destinations are loaded.
+    Suspects(Vec<ShardNo>),
+    /// The answer to [`super::Effect::Start`], in the order of its deliveries.
+    Started {
+        /// Which hand-over.
+        attempt: AttemptId,
+        /// One for each delivery.
+        answers: Vec<Started>,
     },
     /// This host was fenced: everything stops, nothing is recorded.
     Fenced,

@@ -51,7 +51,7 @@ impl Engine {
     pub(super) fn surveyed(&mut self, found: &[(DestinationNo, Timestamp)], now: Now, out: &mut Vec<Effect>) {
         for (no, due) in found {
             let Some(destination) = self.destinations.get_mut(no) else { continue };
-            if !destination.is_active() {
+            if !destination.is_active() || (mutated!(SurveySkips) && no.0 % 2 == 0) {
                 continue;
             }
             let trusted = mutated!(LostWakeUp) && destination.window.as_ref().is_none_or(|window| window.is_complete());
@@ -87,10 +87,13 @@ impl Engine {
 
     pub(super) fn configured(&mut self, settings: Settings, now: Now, out: &mut Vec<Effect>) {
         let no = settings.no;
+        self.going.remove(&no);
         match self.destinations.get_mut(&no) {
             Some(destination) => destination.configure(settings, now),
             None => {
-                self.destinations.insert(no, Destination::new(settings, now.mono_ms));
+                let mut destination = Destination::new(settings, now.mono_ms);
+                destination.suspect = self.lease.suspects(no);
+                self.destinations.insert(no, destination);
             }
         }
         self.consider(no, now, out);
@@ -99,6 +102,7 @@ impl Engine {
     pub(super) fn gone(&mut self, no: DestinationNo, now: Now, out: &mut Vec<Effect>) {
         if let Some(destination) = self.destinations.get_mut(&no) {
             destination.gone = true;
+            self.going.insert(no);
             if let Some(batches) = &mut destination.batches {
                 batches.let_go();
             }
@@ -129,16 +133,20 @@ impl Engine {
     /// A batch that was too large is no more: its members go on in smaller ones, which are stored in their turn.
     pub(super) fn batch_closed(&mut self, no: DestinationNo, number: u64, now: Now, out: &mut Vec<Effect>) {
         let Some(destination) = self.destinations.get_mut(&no) else { return };
-        let Destination { window: Some(window), batches: Some(batches), .. } = destination else { return };
-        let halves = batches.halve(no, number, |slot| !window.is_complete() || window.get(slot).is_some());
-        out.extend(halves.into_iter().map(Effect::OpenBatch));
+        destination.writes = destination.writes.saturating_sub(1);
+        if let Destination { window: Some(window), batches: Some(batches), .. } = destination {
+            let halves = batches.halve(no, number, |slot| !window.is_complete() || window.get(slot).is_some());
+            out.extend(halves.into_iter().map(Effect::OpenBatch));
+        }
         self.consider(no, now, out);
     }
 
     pub(super) fn batch_opened(&mut self, no: DestinationNo, number: u64, now: Now, out: &mut Vec<Effect>) {
-        if let Some(batches) = self.destinations.get_mut(&no).and_then(|destination| destination.batches.as_mut()) {
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
+        destination.writes = destination.writes.saturating_sub(1);
+        if let Some(batches) = &mut destination.batches {
             batches.opened(number);
-            self.consider(no, now, out);
         }
+        self.consider(no, now, out);
     }
 }

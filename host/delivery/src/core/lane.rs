@@ -57,6 +57,10 @@ impl Lanes {
         self.of.get(&slot).map(|(seq, _)| *seq)
     }
 
+    pub fn key(&self, slot: Slot) -> Option<LaneKey> {
+        self.of.get(&slot).map(|(_, key)| *key)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 pub(super) struct Lease {
     until: u64,
     shards: BTreeSet<ShardNo>,
+    suspects: BTreeSet<ShardNo>,
     /// Hand-overs that must not outlive the lease.
     strict: BTreeSet<AttemptId>,
 }
@@ -23,6 +24,16 @@ impl Lease {
 
     pub fn owns(&self, no: DestinationNo) -> bool {
         self.shards.contains(&no.shard())
+    }
+
+    /// True if these are others than before.
+    pub fn suspect(&mut self, shards: Vec<ShardNo>) -> bool {
+        let before = std::mem::replace(&mut self.suspects, shards.into_iter().collect());
+        before != self.suspects
+    }
+
+    pub fn suspects(&self, no: DestinationNo) -> bool {
+        self.suspects.contains(&no.shard())
     }
 
     pub fn bind(&mut self, attempt: AttemptId) {
@@ -76,6 +87,7 @@ impl Engine {
         out.extend(self.attempts.keys().map(|id| Effect::Abort(*id)));
         self.attempts.clear();
         self.destinations.clear();
+        self.going.clear();
         self.group.clear();
         self.fair.clear();
         self.timers.clear();

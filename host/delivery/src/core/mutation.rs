@@ -17,6 +17,28 @@ pub(crate) enum Mutation {
     FenceIgnored,
     /// Attempts start after the lease has run out.
     LeaseIgnored,
+    /// The driver does not look at the lease again before it sends. (Planted in the simulated host.)
+    WireUnchecked,
+    /// The end of the lease is told by comparing the database's wall clock with the host's. (Planted there too.)
+    LeaseByWallClock,
+    /// Shards are given away while something of them runs. (Planted there too.)
+    ReleasedBusy,
+    /// A repeated end is taken as another one. (Planted in the simulated database.)
+    EndedTwice,
+    /// Results are written whatever became of their rows. (Planted there too.)
+    RevIgnored,
+    /// A write that is refused is done nevertheless. (Planted there too.)
+    RefusalLies,
+    /// The survey does not look at some destinations.
+    SurveySkips,
+    /// A refill that brought as much as was asked for is taken for all there is, and so is every later look.
+    RefillEndsEarly,
+    /// A configuration that comes late replaces a newer one. (Planted in the simulated host.)
+    OldConfigWins,
+    /// A configuration whose notification was lost is never read. (Planted there too.)
+    ConfigUnsurveyed,
+    /// A call goes on with a withdrawn credential. (Planted there too.)
+    WithdrawalIgnored,
     /// One tenant never gets its turn.
     TenantStarved,
     /// Followers in a lane do not wait for its head.

@@ -55,6 +55,9 @@ impl Engine {
             }
         }
         destination.calls = destination.calls.saturating_sub(1);
+        if left < hand_over.size {
+            destination.caution = destination.caution.saturating_sub(1);
+        }
         destination.probing &= !hand_over.probe;
         conclude(destination, &hand_over, now);
         if !destination.is_active() {
@@ -88,7 +91,7 @@ impl Engine {
     }
 
     /// Events of a hand-over are no longer in flight.
-    fn free(&mut self, hand_over: &HandOver, count: u32, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn free(&mut self, hand_over: &HandOver, count: u32, now: Now, out: &mut Vec<Effect>) {
         if let Some(destination) = self.destinations.get_mut(&hand_over.destination) {
             destination.in_flight = destination.in_flight.saturating_sub(count);
         }

@@ -16,7 +16,7 @@ mod tests;
 pub(super) use entry::{Entry, NonMin, Place, Slot};
 pub(super) use start::Most;
 
-use super::lane::Lanes;
+use super::lane::{LaneKey, Lanes};
 use railhead_model::{DestinationNo, EventUid, Timestamp};
 use railhead_store::{Position, RefillAsk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,9 +73,9 @@ pub(super) struct Window {
     busy: usize,
     turn: u8,
     batched: BTreeSet<Slot>,
-    /// Where an order is kept: a delivery with this seq was refused, and is not read again yet. Of its lane others may
-    /// be in memory, which were with it in one batch.
-    unsure: Option<i64>,
+    /// Lanes of which a delivery with this seq was refused, and is not read again yet. Others may be in memory, which
+    /// were with it in one batch.
+    unsure: BTreeMap<LaneKey, i64>,
     /// The answer of a refill is being taken in.
     refilling: bool,
 }
@@ -96,7 +96,7 @@ impl Window {
             busy: 0,
             turn: 0,
             batched: BTreeSet::new(),
-            unsure: None,
+            unsure: BTreeMap::new(),
             refilling: false,
         }
     }

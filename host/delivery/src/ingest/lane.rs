@@ -1,14 +1,15 @@
 //! The accept lane: one task that owns all accept commits.
 
+use super::admission::{Admission, Bounds, Load, Ticket};
 use super::gather::{Decision, Gather};
 use super::prepare::Prepared;
 use crate::draft::Overloaded;
 use crate::measures;
+use crate::options::Options;
 use crate::running::Shared;
 use railhead_store::{Accepted, NewEvent, StoreError};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -16,7 +17,8 @@ use tokio::task::JoinSet;
 /// What one caller sent: all of it goes into one commit.
 struct Group {
     events: Vec<Prepared>,
-    bytes: usize,
+    /// Its room in the queue, until it is answered.
+    ticket: Ticket,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -31,59 +33,33 @@ enum Message {
 
 /// The callers' end of the lane.
 pub(crate) struct AcceptLane {
-    /// Unbounded, because [`AcceptLane::admit`] bounds the bytes.
+    /// Unbounded, because whatever goes in holds a [`Ticket`].
     to: mpsc::UnboundedSender<Message>,
-    gauge: Arc<Gauge>,
+    /// The door.
+    pub admission: Arc<Admission>,
 }
-
-/// What waits, and how long commits take.
-#[derive(Debug, Default)]
-struct Gauge {
-    events: AtomicUsize,
-    bytes: AtomicUsize,
-    /// Moving average of a commit's duration, in sixteenths of a millisecond.
-    commit_ms: AtomicU64,
-}
-
-/// Commits that the average looks back on.
-const AVERAGE: u64 = 16;
 
 /// The task's end, until it is spawned.
 pub(crate) struct AcceptQueue {
     from: mpsc::UnboundedReceiver<Message>,
-    gauge: Arc<Gauge>,
+    admission: Arc<Admission>,
 }
 
-pub(crate) fn new() -> (AcceptLane, AcceptQueue) {
+pub(crate) fn new(options: &Options) -> (AcceptLane, AcceptQueue) {
     let (to, from) = mpsc::unbounded_channel();
-    let gauge = Arc::new(Gauge::default());
-    (AcceptLane { to, gauge: Arc::clone(&gauge) }, AcceptQueue { from, gauge })
+    let admission = Admission::new(Bounds {
+        bytes: options.accept_queue_bytes,
+        wait_ms: options.accept_wait_ms,
+        batch: options.accept_batch,
+    });
+    (AcceptLane { to, admission: Arc::clone(&admission) }, AcceptQueue { from, admission })
 }
 
 impl AcceptLane {
-    /// Whether there is room, and the wait is bearable.
-    ///
-    /// # Errors
-    /// [`Overloaded::Busy`].
-    pub fn admit(&self, most_bytes: usize, most_ms: u64, batch: usize) -> Result<(), Overloaded> {
-        let gauge = &self.gauge;
-        let batches = gauge.events.load(Ordering::Relaxed).div_ceil(batch.max(1)) as u64;
-        // Two commits run side by side.
-        let wait_ms = batches * gauge.commit_ms.load(Ordering::Relaxed) / AVERAGE / 2;
-        if gauge.bytes.load(Ordering::Relaxed) < most_bytes && wait_ms <= most_ms {
-            return Ok(());
-        }
-        metrics::counter!(measures::TURNED_AWAY).increment(1);
-        Err(Overloaded::Busy { retry_after_s: u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(60).clamp(1, 60) })
-    }
-
     /// Hands events over for one commit; the answer comes in their order. `None`: the lane is closed.
-    pub fn send(&self, events: Vec<Prepared>) -> Option<oneshot::Receiver<Answer>> {
+    pub fn send(&self, events: Vec<Prepared>, ticket: Ticket) -> Option<oneshot::Receiver<Answer>> {
         let (reply, answer) = oneshot::channel();
-        let bytes = events.iter().map(Prepared::bytes).sum();
-        self.gauge.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.gauge.events.fetch_add(events.len(), Ordering::Relaxed);
-        self.to.send(Message::Group(Group { events, bytes, reply })).ok()?;
+        self.to.send(Message::Group(Group { events, ticket, reply })).ok()?;
         Some(answer)
     }
 
@@ -112,7 +88,7 @@ impl AcceptQueue {
                     let batch = take(&mut queue, shared.options.accept_batch);
                     queued -= batch.iter().map(|group: &Group| group.events.len()).sum::<usize>();
                     gather.taken(now, queued);
-                    commits.spawn(commit(Arc::clone(&shared), batch, Arc::clone(&self.gauge)));
+                    commits.spawn(commit(Arc::clone(&shared), batch, Arc::clone(&self.admission)));
                     continue;
                 }
                 Decision::WaitUntil(until) => Some(Duration::from_millis(until.saturating_sub(now))),
@@ -158,44 +134,33 @@ fn take(queue: &mut VecDeque<Group>, most: usize) -> Vec<Group> {
     batch
 }
 
-async fn commit(shared: Arc<Shared>, groups: Vec<Group>, gauge: Arc<Gauge>) {
+async fn commit(shared: Arc<Shared>, groups: Vec<Group>, admission: Arc<Admission>) {
     let mut news = Vec::with_capacity(groups.len());
     let mut opened = Vec::with_capacity(groups.len());
     let mut waiting = Vec::with_capacity(groups.len());
     for group in groups {
-        waiting.push((group.events.len(), group.bytes, group.reply));
+        waiting.push((group.events.len(), group.ticket, group.reply));
         for prepared in group.events {
             news.push(prepared.new);
             opened.push(prepared.event);
         }
     }
-    let began = shared.clock.monotonic_ms();
+    let no = admission.began(shared.clock.monotonic_ms());
     let answers = store(&shared, &news).await;
-    gauge.committed(shared.clock.monotonic_ms().saturating_sub(began));
+    let took_ms = admission.ended(no, shared.clock.monotonic_ms());
+    metrics::histogram!(measures::COMMIT_SECONDS, "lane" => "accept").record(took_ms as f64 / 1_000.0);
     let is_stored = |answer: &One| *answer == Ok(Accepted::Stored);
     let stored = news.iter().zip(&opened).zip(&answers).filter(|(_, answer)| is_stored(answer));
     shared.stored(stored.map(|(event, _)| event));
-    gauge.events.fetch_sub(news.len(), Ordering::Relaxed);
     let mut answers = answers.into_iter();
-    for (events, bytes, reply) in waiting {
-        gauge.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    for (events, ticket, reply) in waiting {
+        drop(ticket);
         let mine: Vec<One> = answers.by_ref().take(events).collect();
         let _ = reply.send(mine.into_iter().collect()); // a caller that left is no reason to stop
     }
-    gauge.publish();
-}
-
-impl Gauge {
-    fn committed(&self, took_ms: u64) {
-        let average = self.commit_ms.load(Ordering::Relaxed);
-        self.commit_ms.store(average - average / AVERAGE + took_ms, Ordering::Relaxed);
-        metrics::histogram!(measures::COMMIT_SECONDS, "lane" => "accept").record(took_ms as f64 / 1_000.0);
-    }
-
-    fn publish(&self) {
-        metrics::gauge!(measures::ACCEPT_QUEUE_EVENTS).set(self.events.load(Ordering::Relaxed) as f64);
-        metrics::gauge!(measures::ACCEPT_QUEUE_BYTES).set(self.bytes.load(Ordering::Relaxed) as f64);
-    }
+    let Load { events, bytes } = admission.load();
+    metrics::gauge!(measures::ACCEPT_QUEUE_EVENTS).set(events as f64);
+    metrics::gauge!(measures::ACCEPT_QUEUE_BYTES).set(bytes as f64);
 }
 
 /// Delays before a commit that could not be done is tried again; after the last one the callers are told.

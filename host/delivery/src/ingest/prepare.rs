@@ -2,8 +2,9 @@
 
 use super::tables::Table;
 use crate::draft::Draft;
+use bytes::Bytes;
 use railhead_model::event::Head;
-use railhead_model::{Event, EventUid, Origin, Route, Verdict};
+use railhead_model::{DestinationNo, Event, EventUid, Origin, Route, Verdict};
 use railhead_routing::{Facts, lane_value};
 use railhead_store::NewEvent;
 use railhead_store::directory::Destination;
@@ -25,11 +26,6 @@ impl Prepared {
         u32::try_from(self.new.route.matched().count()).unwrap_or(u32::MAX)
     }
 
-    /// What it occupies while it waits.
-    pub fn bytes(&self) -> usize {
-        self.new.payload.len() + self.new.head.len() + self.event.data.len() + 512
-    }
-
     /// Goes to this destination alone, whatever routing said.
     pub fn only(&mut self, table: &Table, destination: &Destination) {
         self.new.route.verdicts = vec![(destination.no, Verdict::Matched)];
@@ -37,6 +33,13 @@ impl Prepared {
         self.new.lanes =
             value.map(|value| (destination.no, table.keys.lane(destination.no, &value))).into_iter().collect();
     }
+}
+
+/// What a draft occupies while it waits for its commit: opened and sealed, with a verdict for each destination.
+pub(crate) fn room(draft: &Draft, table: &Table) -> usize {
+    let attributes: usize = draft.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let verdicts = table.destinations() * size_of::<(DestinationNo, Verdict)>();
+    2 * (draft.data.len() + attributes) + verdicts + 2_048
 }
 
 /// Routes and seals a draft under `uid`. Repeatable: only the sealing nonces differ.
@@ -57,7 +60,8 @@ pub(crate) fn prepare(draft: &Draft, uid: EventUid, table: &Table) -> Prepared {
         event_type: draft.event_type.clone(),
         accepted_at: at,
         head,
-        data: draft.data.clone(),
+        // A copy: the draft's is a slice of its whole request, which one small event would keep in memory.
+        data: Bytes::copy_from_slice(&draft.data),
     };
     let (verdicts, lanes) = table.route(&event);
     let keys = &table.keys;

@@ -24,8 +24,36 @@ pub(crate) struct Tables {
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
     capacity: usize,
-    tables: RwLock<HashMap<Key, Arc<Table>>>,
+    tables: RwLock<Kept>,
     loading: Loading,
+}
+
+/// Destinations of all kept tables together: what they compile to is a few hundred bytes each, filters more.
+const DESTINATIONS: usize = 200_000;
+
+/// Tables, and the destinations in them.
+#[derive(Default)]
+struct Kept {
+    tables: HashMap<Key, Arc<Table>>,
+    destinations: usize,
+}
+
+impl Kept {
+    /// Forgets all where there are too many: rare, and only a matter of loading again.
+    fn insert(&mut self, key: Key, table: Arc<Table>, capacity: usize) {
+        self.remove(&key);
+        if self.tables.len() >= capacity || self.destinations + table.destinations() > DESTINATIONS {
+            *self = Self::default();
+        }
+        self.destinations += table.destinations();
+        self.tables.insert(key, table);
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(table) = self.tables.remove(key) {
+            self.destinations -= table.destinations();
+        }
+    }
 }
 
 /// One load of a tenant at a time: a change to a busy tenant does not make every waiting publish load it. Tenants do
@@ -87,6 +115,11 @@ impl From<StoreError> for TableError {
 }
 
 impl Table {
+    /// How many there are.
+    pub fn destinations(&self) -> usize {
+        self.destinations.len()
+    }
+
     /// The verdict at every destination, and the lanes of those that match and keep an order.
     pub fn route(&self, event: &Event) -> (Verdicts, Lanes) {
         let facts = Facts::new(event);
@@ -126,10 +159,7 @@ impl Tables {
         }
         let table = Arc::new(self.load(environment, tenant).await?);
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        if tables.len() >= self.capacity {
-            tables.clear(); // rare, and only a matter of loading again
-        }
-        tables.insert(key.clone(), Arc::clone(&table));
+        tables.insert(key.clone(), Arc::clone(&table), self.capacity);
         Ok(table)
     }
 
@@ -137,7 +167,7 @@ impl Tables {
     pub fn outdated(&self, environment: EnvironmentNo, table: &Arc<Table>) {
         let key = (environment, table.tenant.id.clone());
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        if tables.get(&key).is_some_and(|there| Arc::ptr_eq(there, table)) {
+        if tables.tables.get(&key).is_some_and(|there| Arc::ptr_eq(there, table)) {
             tables.remove(&key);
         }
     }
@@ -145,11 +175,12 @@ impl Tables {
     /// This tenant's configuration changed.
     pub fn forget(&self, tenant: TenantNo) {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.retain(|_, table| table.tenant.no != tenant);
+        let theirs = tables.tables.iter().find(|(_, table)| table.tenant.no == tenant).map(|(key, _)| key.clone());
+        theirs.iter().for_each(|key| tables.remove(key));
     }
 
     fn cached(&self, key: &Key) -> Option<Arc<Table>> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).tables.get(key).map(Arc::clone)
     }
 
     /// Reads the tenant first: destinations that are newer than its generation are found stale at the commit.

@@ -1,7 +1,8 @@
 //! What must hold, whatever goes wrong.
 
+use super::failure::{Check, Failure};
 use super::receiver::NOT_SENT;
-use super::world::Failure;
+
 use railhead_model::{BodyPart, DeliveryKey, DestinationNo, End, EventUid, TenantNo, Transcript};
 use railhead_store::model::ModelCore;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,10 @@ pub fn bounds(store: &ModelCore, no: DestinationNo, sent: &[DeliveryKey]) -> Res
         store.payloads(&uids).unwrap_or_default().into_iter().map(|event| (event.uid, event.payload_bytes)).collect();
     let bytes: u64 = uids.iter().map(|uid| u64::from(sizes.get(uid).copied().unwrap_or_default())).sum();
     if sent.len() > batch.max_events as usize {
-        return Err(Failure(format!("{} events in a batch of {no}", sent.len())));
+        return Err(Failure::new(Check::Bounds, format!("{} events in a batch of {no}", sent.len())));
     }
     if sent.len() > 1 && bytes > batch.max_bytes {
-        return Err(Failure(format!("{bytes} bytes in a batch of {no}")));
+        return Err(Failure::new(Check::Bounds, format!("{bytes} bytes in a batch of {no}")));
     }
     Ok(bytes * 10 >= batch.max_bytes * 9)
 }
@@ -36,7 +37,9 @@ pub fn transcript(store: &ModelCore, tenant: TenantNo, key: DeliveryKey, n: u32)
     };
     match read {
         Ok(transcript) if carried(&transcript) => Ok(()),
-        _ => Err(Failure(format!("attempt {n} of {key} has the transcript of another request"))),
+        _ => {
+            Err(Failure::new(Check::Transcript, format!("attempt {n} of {key} has the transcript of another request")))
+        }
     }
 }
 
@@ -69,15 +72,20 @@ impl Checks {
 
     fn is_kept(&self, store: &ModelCore, uid: EventUid) -> Result<(), Failure> {
         if !store.has_event(uid) {
-            return Err(Failure(format!("{uid} was acknowledged and is not stored")));
+            return Err(Failure::new(Check::Kept, format!("{uid} was acknowledged and is not stored")));
         }
         for no in self.acknowledged.get(&uid).into_iter().flatten() {
             let key = DeliveryKey { event: uid, destination: *no, run: 0 };
             if store.work_of(key).is_none() && store.end_of(key).is_none() && !store.in_fanout(uid) {
-                return Err(Failure(format!("acknowledged, and lost: {key}")));
+                return Err(Failure::new(Check::Kept, format!("acknowledged, and lost: {key}")));
             }
         }
         Ok(())
+    }
+
+    /// At any moment.
+    pub fn all_kept(&self, store: &ModelCore) -> Result<(), Failure> {
+        self.acknowledged.keys().try_for_each(|uid| self.is_kept(store, *uid))
     }
 
     pub fn arrived(&mut self, key: DeliveryKey) {
@@ -91,7 +99,7 @@ impl Checks {
     /// What one member of a batch ended of is its own.
     pub fn ended_of(&self, key: DeliveryKey, code: &str) -> Result<(), Failure> {
         if code == NOT_SENT && !self.refused.contains(&key) {
-            return Err(Failure(format!("ended for what was wrong with another one: {key}")));
+            return Err(Failure::new(Check::OwnEnd, format!("ended for what was wrong with another one: {key}")));
         }
         Ok(())
     }
@@ -99,10 +107,10 @@ impl Checks {
     /// Ended exactly once, and as delivered only if it arrived.
     pub fn ended(&mut self, key: DeliveryKey, end: End) -> Result<(), Failure> {
         if !self.ended.insert(key) {
-            return Err(Failure(format!("ended twice: {key}")));
+            return Err(Failure::new(Check::EndedOnce, format!("ended twice: {key}")));
         }
         if end == End::Delivered && !self.arrived.contains(&key) {
-            return Err(Failure(format!("recorded as delivered, and never arrived: {key}")));
+            return Err(Failure::new(Check::Arrived, format!("recorded as delivered, and never arrived: {key}")));
         }
         Ok(())
     }
@@ -115,7 +123,10 @@ impl Checks {
             .filter(|other| other.key.destination == key.destination && other.lane == row.lane && other.seq < row.seq)
             .find(|other| !with.contains(&other.key));
         match earlier {
-            Some(earlier) => Err(Failure(format!("seq {} of a lane started before {} ended", row.seq, earlier.seq))),
+            Some(earlier) => Err(Failure::new(
+                Check::Lane,
+                format!("seq {} of a lane started before {} ended", row.seq, earlier.seq),
+            )),
             None => Ok(()),
         }
     }
@@ -136,18 +147,18 @@ impl Checks {
         if let Some(stored) = stored
             && stored != *first
         {
-            return Err(Failure(format!("the members of batch {number} changed")));
+            return Err(Failure::new(Check::Batch, format!("the members of batch {number} changed")));
         }
         let left: Vec<_> = first.iter().filter(|key| store.end_of(**key).is_none()).collect();
         let expected: BTreeSet<_> = sent.iter().collect();
         if let Some(missing) = left.iter().find(|key| !expected.contains(**key)) {
-            return Err(Failure(format!("batch {number} was sent without {missing}")));
+            return Err(Failure::new(Check::Batch, format!("batch {number} was sent without {missing}")));
         }
         for key in sent {
             let before = self.member_of.insert(*key, number).unwrap_or(number);
             let moved = before != number && open.contains(&before);
             if !first.contains(key) || moved {
-                return Err(Failure(format!("{key} is not a member of batch {number}")));
+                return Err(Failure::new(Check::Batch, format!("{key} is not a member of batch {number}")));
             }
         }
         Ok(())
@@ -155,12 +166,16 @@ impl Checks {
 
     /// After everything calmed down, everything has ended.
     pub fn at_the_end(&self, store: &ModelCore) -> Result<(), Failure> {
-        for uid in self.acknowledged.keys() {
-            self.is_kept(store, *uid)?;
+        self.all_kept(store)?;
+        if let Some((key, _)) = store.ends().find(|(key, _)| !self.ended.contains(key)) {
+            return Err(Failure::new(Check::EndedOnce, format!("ended, and nobody knows how: {key}")));
         }
         if let Some(row) = store.unfinished().next() {
             let count = store.unfinished().count();
-            return Err(Failure(format!("{count} deliveries never ended, such as {} ({row:?})", row.key)));
+            return Err(Failure::new(
+                Check::Liveness,
+                format!("{count} deliveries never ended, such as {} ({row:?})", row.key),
+            ));
         }
         Ok(())
     }

@@ -1,16 +1,19 @@
 //! Does what an engine asks for, as the real driver does.
 
 use super::checks;
+use super::failure::{Check, Failure};
 use super::faults::Fault;
+use super::host::Running;
 use super::receiver::Mood;
 use super::store::Op;
 use super::trace::effect_numbers;
-use super::world::{At, Event, Failure, World};
+use super::world::{At, Event, World};
 use crate::core::mutation::Mutation;
 use crate::core::{AttemptId, AttemptItem, Effect, Input};
 use crate::transcripts::Transcripts;
 use bytes::Bytes;
 use railhead_model::{BodyPart, DeliveryKey, DestinationNo, Exchange, ExchangeRequest, OutcomeClass, Transcript};
+use std::collections::BTreeSet;
 
 impl World {
     pub fn effect(&mut self, at: At, effect: Effect) -> Result<(), Failure> {
@@ -19,13 +22,17 @@ impl World {
         self.trace.note(&[self.now, at.host as u64, kind, first, second], line);
         let soon = self.between(1, 8);
         match effect {
-            Effect::Attempt { id, destination, ref items, batch, .. } => {
-                let keys: Vec<_> = items.iter().map(|item| item.key).collect();
-                self.hosts[at.host].starts(id, destination, &keys, batch.is_some())?;
+            Effect::Attempt { id, destination: no, tenant, ref items, batch } => {
+                let open: BTreeSet<_> = items.iter().map(|item| item.key).collect();
+                let rows: Vec<_> = open.iter().filter_map(|key| self.store.work_of(*key).copied()).collect();
+                self.liveness.starts(self.now, no, &rows)?;
+                let call = Running { no, tenant, open, batch: batch.is_some(), revision: None };
+                self.hosts[at.host].starts(id, call, self.now)?;
                 let stalled = self.plan.stalled_send;
                 let delay = if self.fault(Fault::StalledSend, stalled) { self.between(500, 8_000) } else { 0 };
                 self.at(delay, Event::Send(at, effect));
             }
+            Effect::Start { id, deliveries } => self.at(soon, Event::Op(at, Op::Start(id, deliveries))),
             Effect::Abort(id) => {
                 self.reached.count(Fault::Abort);
                 self.at(soon, Event::Input(at, Input::AttemptOver(id)));
@@ -34,11 +41,14 @@ impl World {
             Effect::Record { id, items } => {
                 let before = self.hosts[at.host].records.insert(id, items.clone());
                 if before.is_some_and(|before| before != items) {
-                    return Err(Failure(format!("{id:?} was sent again, and differs")));
+                    return Err(Failure::new(Check::Repeat, format!("{id:?} was sent again, and differs")));
                 }
                 self.at(soon, Event::Op(at, Op::Record(id, items)));
             }
-            Effect::SaveHealth(no, health) => self.at(soon, Event::Op(at, Op::SaveHealth(no, health))),
+            Effect::SaveHealth(no, health) => {
+                self.liveness.breaker(no, health.open);
+                self.at(soon, Event::Op(at, Op::SaveHealth(no, health)));
+            }
             Effect::OpenBatch(batch) => self.at(soon, Event::Op(at, Op::OpenBatch(batch))),
             Effect::CloseBatch(no, number) => {
                 if self.is_alive(no, number) {
@@ -54,24 +64,27 @@ impl World {
             }
             Effect::WakeAt(wake) => {
                 self.hosts[at.host].wake = Some(wake);
-                self.at(wake.saturating_sub(self.now), Event::Tick(at, wake));
+                let wait = self.hosts[at.host].clock.wait(self.now, wake);
+                self.at(wait, Event::Tick(at, wake));
             }
         }
         Ok(())
     }
 
-    /// The last check before the wire, then the wire.
+    /// The last check before the wire.
     pub fn send(&mut self, at: At, attempt: Effect) -> Result<(), Failure> {
-        let Effect::Attempt { id, destination, items, batch, .. } = attempt else { return Ok(()) };
-        if !self.hosts[at.host].running.contains_key(&id) {
+        let Effect::Attempt { id, destination, ref items, batch, .. } = attempt else { return Ok(()) };
+        let host = &self.hosts[at.host];
+        if !host.running.contains_key(&id) {
             return Ok(()); // cut in the meantime
         }
-        if self.now >= self.hosts[at.host].until {
-            if self.fault == Some(Mutation::LeaseIgnored) {
-                return Err(Failure("an attempt starts without a live lease".to_owned()));
-            }
+        let is_live = host.clock.mono(self.now) < host.until || self.fault == Some(Mutation::WireUnchecked);
+        // What is being given away is not configured here any more.
+        if !is_live || !host.known.contains_key(&destination) {
             return self.input(at, Input::AttemptOver(id));
         }
+        self.is_owner(at, destination)?;
+        self.carries(at, id, destination)?;
         let keys: Vec<DeliveryKey> = items.iter().map(|item| item.key).collect();
         self.note(format_args!("host {} sends {} to {destination}", at.host, keys.len()));
         if let Some(number) = batch {
@@ -84,9 +97,34 @@ impl World {
         if checks::bounds(&self.store, destination, &keys)? {
             self.reached.count(Fault::BytesBound);
         }
-        self.write_transcripts(at, id, destination, &items);
-        self.answers(at, id, destination, &items, batch.is_some());
+        self.write_transcripts(at, id, destination, items);
+        let stopped = self.plan.stopped_at_the_wire;
+        if self.fault(Fault::StoppedAtTheWire, stopped) {
+            self.pause(at.host);
+        }
+        self.at(0, Event::Wire(at, attempt));
         Ok(())
+    }
+
+    /// The wire. A process that stood still since its last look at the lease sends this one, whoever took over.
+    pub fn wire(&mut self, at: At, attempt: &Effect) {
+        let Effect::Attempt { id, destination, items, batch, .. } = attempt else { return };
+        if !self.holds_lease(self.hosts[at.host].id) {
+            self.reached.count(Fault::LateAttempt);
+        }
+        self.answers(at, *id, *destination, items, batch.is_some());
+    }
+
+    /// What the database knows must agree: the lease lives, and the shard is this host's.
+    fn is_owner(&mut self, at: At, no: DestinationNo) -> Result<(), Failure> {
+        let id = self.hosts[at.host].id;
+        if !self.holds_lease(id) {
+            return Err(Failure::new(Check::Lease, format!("host {} sends to {no} without a live lease", at.host)));
+        }
+        match self.store.owner(no.shard()) {
+            Some((owner, _)) if owner == id => Ok(()),
+            owner => Err(Failure::new(Check::Owner, format!("host {} sends to {no}, owned by {owner:?}", at.host))),
+        }
     }
 
     /// True if members of a stored batch still wait.

@@ -22,6 +22,24 @@ pub enum Fault {
     RevRefusal,
     /// A host stood still past its lease.
     PausePastLease,
+    /// It woke, and what it then wrote was refused.
+    ZombieWrite,
+    /// It woke, and what it had started before went on the wire.
+    LateAttempt,
+    /// A host stood still between its last look at the lease and the wire.
+    StoppedAtTheWire,
+    /// A host took over what was another's, or nobody's.
+    TakenOver,
+    /// A shard was found to have lost its hosts again and again, and a start was put on record first.
+    StartRecorded,
+    /// A host gave away what was beyond its share.
+    Surplus,
+    /// The answer to a lease statement was lost.
+    LostLease,
+    /// A row was due by the clock of one host, and not for long by that of its owner.
+    SkewedClock,
+    /// A host's monotonic clock ran too fast or too slow.
+    DriftingClock,
     /// A host died.
     Crash,
     /// A hint was lost.
@@ -50,6 +68,12 @@ pub enum Fault {
     Disabled,
     /// A configuration changed while calls ran under the one before.
     Rotation,
+    /// A configuration was long on its way.
+    DelayedConfig,
+    /// A configuration came after a newer one.
+    OldConfig,
+    /// A credential was withdrawn while calls ran with it.
+    Withdrawal,
     /// A stable batch was too large, and went on as smaller ones.
     BatchSplit,
     /// A member of a stable batch was not sent with the others, and never will be.
@@ -60,7 +84,7 @@ pub enum Fault {
     SharedTranscript,
 }
 
-const ALL: [Fault; 25] = [
+const ALL: [Fault; 37] = [
     Fault::DelayedRead,
     Fault::LostAnswer,
     Fault::UnknownBeforeCommit,
@@ -68,6 +92,15 @@ const ALL: [Fault; 25] = [
     Fault::FenceRefusal,
     Fault::RevRefusal,
     Fault::PausePastLease,
+    Fault::ZombieWrite,
+    Fault::LateAttempt,
+    Fault::StoppedAtTheWire,
+    Fault::TakenOver,
+    Fault::StartRecorded,
+    Fault::Surplus,
+    Fault::LostLease,
+    Fault::SkewedClock,
+    Fault::DriftingClock,
     Fault::Crash,
     Fault::LostHint,
     Fault::DuplicateHint,
@@ -82,6 +115,9 @@ const ALL: [Fault; 25] = [
     Fault::BreakerOpened,
     Fault::Disabled,
     Fault::Rotation,
+    Fault::DelayedConfig,
+    Fault::OldConfig,
+    Fault::Withdrawal,
     Fault::BatchSplit,
     Fault::RefusedMember,
     Fault::BytesBound,
@@ -94,12 +130,18 @@ pub struct Reached(BTreeMap<Fault, u64>);
 
 impl Reached {
     pub fn count(&mut self, fault: Fault) {
-        *self.0.entry(fault).or_insert(0) += 1;
+        self.add_up(fault, 1);
+    }
+
+    pub fn add_up(&mut self, fault: Fault, count: u64) {
+        if count > 0 {
+            *self.0.entry(fault).or_insert(0) += count;
+        }
     }
 
     pub fn add(&mut self, other: &Self) {
         for (fault, count) in &other.0 {
-            *self.0.entry(*fault).or_insert(0) += count;
+            self.add_up(*fault, *count);
         }
     }
 
@@ -124,6 +166,10 @@ pub struct Plan {
     pub lost_hint: f64,
     pub duplicate_hint: f64,
     pub stalled_send: f64,
+    pub stopped_at_the_wire: f64,
+    pub clocks_are_off: bool,
+    /// Some destinations are always good: what waits there has no excuse.
+    pub some_are_steady: bool,
     /// Crashes, pauses, outages: the mean time between two, in milliseconds.
     pub trouble_ms: u64,
 }
@@ -138,7 +184,10 @@ impl Plan {
             lost_hint: chance(0.6),
             duplicate_hint: chance(0.4),
             stalled_send: chance(0.03),
-            trouble_ms: random.random_range(4_000..25_000),
+            stopped_at_the_wire: chance(0.004),
+            clocks_are_off: random.random_bool(0.7),
+            some_are_steady: random.random_bool(0.4),
+            trouble_ms: random.random_range(4_000..40_000),
         }
     }
 }

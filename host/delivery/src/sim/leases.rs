@@ -1,13 +1,15 @@
 //! The lease task of a simulated host: renew, take over, load, give away.
 
+use super::failure::{Check, Failure};
 use super::faults::Fault;
 use super::store::Op;
-use super::world::{At, Event, Failure, World};
+use super::world::{At, Event, World};
+use crate::core::mutation::Mutation;
 use crate::core::{Input, Settings};
 use railhead_model::{DestinationNo, Ordering, ShardNo};
 use railhead_store::StoreError;
 use railhead_store::directory::Destination;
-use railhead_store::lease::{LEASE_MS, Owned};
+use railhead_store::lease::{LEASE_MS, Owned, SHARDS};
 use railhead_store::work::StableBatch;
 use std::collections::BTreeSet;
 
@@ -16,17 +18,15 @@ const RENEW_MS: u64 = 2_000;
 /// Subtracted from the lease on the host's own clock.
 const MARGIN_MS: u64 = 1_000;
 /// How often the survey runs, in milliseconds.
-const SURVEY_MS: u64 = 5_000;
+pub const SURVEY_MS: u64 = 5_000;
 
 /// What came of a lease statement.
 #[derive(Debug)]
 pub struct Answer {
-    /// When it was sent.
-    sent: u64,
     result: Result<Owned, StoreError>,
     released: Vec<ShardNo>,
-    /// It extended the lease.
-    renewed: bool,
+    /// It extended the lease, and was sent then on the host's monotonic clock.
+    renewed: Option<u64>,
 }
 
 /// What was read of destinations.
@@ -44,16 +44,20 @@ impl World {
         if host.lease_busy_until > self.now {
             return Ok(());
         }
-        host.lease_busy_until = self.now + 3_000;
-        let engine = &host.engine;
-        let quiet = host.known.keys().all(|no| !host.releasing.contains(&no.shard()) || !engine.is_busy(*no));
-        let op = if host.renewed_at + RENEW_MS <= self.now || host.until == 0 {
-            Op::Renew
-        } else if !host.releasing.is_empty() && quiet {
-            Op::Release(host.releasing.iter().copied().collect())
-        } else {
+        let mono = host.clock.mono(self.now);
+        let busy_too = self.fault == Some(Mutation::ReleasedBusy);
+        let clear: Vec<_> =
+            host.releasing.iter().filter(|no| busy_too || host.engine.is_clear(**no)).copied().collect();
+        let op = if host.renewed_at + RENEW_MS <= mono || host.until == 0 {
+            Op::Renew(mono)
+        } else if !clear.is_empty() {
+            Op::Release(clear)
+        } else if host.wants_more {
             Op::TakeOver
+        } else {
+            return Ok(());
         };
+        host.lease_busy_until = self.now + 3_000;
         let soon = self.between(1, 60);
         self.at(soon, Event::Op(at, op));
         Ok(())
@@ -64,10 +68,10 @@ impl World {
             return Ok(());
         }
         let (id, wall, host) = (self.hosts[at.host].id, self.wall(), &self.hosts[at.host]);
-        let sent = self.now.saturating_sub(60);
         let first = host.until == 0;
         let mut released = Vec::new();
-        let renewed = op.is_renewal();
+        let renewed = if let Op::Renew(sent) = op { Some(sent) } else { None };
+        let is_fenced = self.is_fenced(id) && !first;
         let result = match op {
             Op::Release(shards) => {
                 let result = self.store.release(id, &shards).map(|()| Owned::default());
@@ -75,45 +79,71 @@ impl World {
                 result
             }
             Op::TakeOver => self.store.take_over(id, wall),
-            _ if first => self.store.join(id, wall).map(|()| Owned { now: wall, shards: Vec::new() }),
+            _ if first => {
+                self.store.join(id, wall).map(|()| Owned { now: wall, fair: SHARDS, free: SHARDS, ..Owned::default() })
+            }
             _ => self.store.renew(id, wall),
         };
-        if self.fault(Fault::LostAnswer, 0.02) {
+        if is_fenced && result.is_ok() {
+            return Err(Failure::new(Check::Fence, format!("host {} was fenced, and has a lease", at.host)));
+        }
+        if renewed.is_some() && result.is_ok() {
+            self.leases.insert(id, self.now + LEASE_MS as u64);
+        }
+        if self.fault(Fault::LostLease, 0.02) {
             return Ok(());
         }
         let soon = self.between(1, 60);
-        self.at(soon, Event::Leased(at, Answer { sent, result, released, renewed }));
+        self.at(soon, Event::Leased(at, Answer { result, released, renewed }));
         Ok(())
     }
 
     pub fn leased(&mut self, at: At, answer: Answer) -> Result<(), Failure> {
-        let now = self.now;
+        let (now, wall) = (self.now, self.wall_of(at.host));
+        let by_wall = self.fault == Some(Mutation::LeaseByWallClock);
         let host = &mut self.hosts[at.host];
         host.lease_busy_until = now;
         let Ok(owned) = answer.result else {
             self.fenced(at);
             return Ok(());
         };
+        let owned_at = owned.now;
+        host.wants_more = owned.wants_more();
+        let surplus: BTreeSet<ShardNo> = owned.surplus().collect();
+        let suspects = owned.suspects.clone();
         if !answer.released.is_empty() {
-            host.known.retain(|no, _| !answer.released.contains(&no.shard()));
-            host.releasing.clear();
+            host.releasing.retain(|no| !answer.released.contains(no));
             self.reached.count(Fault::HandOver);
             return Ok(());
         }
         let owned: BTreeSet<ShardNo> =
             owned.shards.into_iter().map(|(no, _)| no).filter(|no| !host.releasing.contains(no)).collect();
-        if answer.renewed {
-            host.renewed_at = answer.sent;
-            host.until = host.until.max(answer.sent + LEASE_MS as u64 - MARGIN_MS);
+        if let Some(sent) = answer.renewed {
+            host.renewed_at = sent;
+            host.until = host.until.max(sent + LEASE_MS as u64 - MARGIN_MS);
+            if by_wall {
+                // Planted: the database's time compared with the host's own.
+                let left = owned_at.plus_ms(LEASE_MS - MARGIN_MS as i64).since(wall);
+                host.until = host.clock.mono(now).saturating_add_signed(left);
+            }
         }
         let new: Vec<ShardNo> = owned.difference(&host.shards).copied().collect();
+        self.reached.add_up(Fault::TakenOver, u64::from(answer.renewed.is_none() && !new.is_empty()));
+        let host = &mut self.hosts[at.host];
         host.shards = owned;
         let input =
             Input::Lease { host: host.id, until_mono_ms: host.until, shards: host.shards.iter().copied().collect() };
         self.input(at, input)?;
+        self.input(at, Input::Suspects(suspects))?;
         if !new.is_empty() {
             let soon = self.between(1, 30);
             self.at(soon, Event::Op(at, Op::Load(new)));
+        }
+        let host = &self.hosts[at.host];
+        // What is beyond the share goes to those who joined.
+        if host.alive && host.releasing.is_empty() && !surplus.is_empty() {
+            self.reached.count(Fault::Surplus);
+            self.let_go(at, surplus)?;
         }
         Ok(())
     }
@@ -123,11 +153,17 @@ impl World {
         for destination in loaded.destinations {
             let host = &mut self.hosts[at.host];
             let no = destination.no;
-            let newer = host.known.get(&no).is_none_or(|revision| *revision < destination.revision);
-            if host.shards.contains(&no.shard()) && newer {
-                host.known.insert(no, destination.revision);
+            if !host.shards.contains(&no.shard()) {
+                continue;
+            }
+            let is_new = !host.known.contains_key(&no);
+            if self.take_up(at, &destination)? {
                 new.push(no);
-                self.input(at, Input::Config(Box::new(settings(&destination))))?;
+                let settings = settings(&destination);
+                if is_new {
+                    self.liveness.loaded(&settings);
+                }
+                self.input(at, Input::Config(Box::new(settings)))?;
             }
         }
         let batches: Vec<_> = loaded.batches.into_iter().filter(|batch| new.contains(&batch.destination)).collect();
@@ -145,31 +181,31 @@ impl World {
         Ok(())
     }
 
-    /// A host gives half of its shards away: it stops starting there, waits, records, and then releases.
-    pub fn give_away(&mut self, index: usize) {
-        let host = &mut self.hosts[index];
-        if !host.alive || host.paused_until > self.now || !host.releasing.is_empty() {
-            return;
+    /// A host gives half of its shards away.
+    pub fn give_away(&mut self, index: usize) -> Result<(), Failure> {
+        let host = &self.hosts[index];
+        if !host.alive || host.paused_until > self.now {
+            return Ok(());
         }
         let at = At { host: index, life: host.life };
-        let half: BTreeSet<ShardNo> =
-            host.shards.iter().copied().filter(|no| no.0 % 2 == (host.life % 2) as u8).collect();
-        host.shards.retain(|no| !half.contains(no));
-        host.releasing = half;
-        self.at(0, Event::Releasing(at));
+        let half = host.shards.iter().copied().filter(|no| no.0 % 2 == (host.life % 2) as u8).collect();
+        self.let_go(at, half)
     }
 
-    pub fn releasing(&mut self, at: At) -> Result<(), Failure> {
-        let host = &self.hosts[at.host];
-        let (id, until_mono_ms) = (host.id, host.until);
-        let shards = host.shards.iter().copied().collect();
-        let going: Vec<DestinationNo> =
-            host.known.keys().copied().filter(|no| host.releasing.contains(&no.shard())).collect();
+    /// Hand-over by consent: a host stops starting there, waits, records, and then releases.
+    fn let_go(&mut self, at: At, going: BTreeSet<ShardNo>) -> Result<(), Failure> {
+        self.disturb();
+        let host = &mut self.hosts[at.host];
+        host.shards.retain(|no| !going.contains(no));
+        let nos: Vec<DestinationNo> = host.known.keys().copied().filter(|no| going.contains(&no.shard())).collect();
+        host.known.retain(|no, _| !going.contains(&no.shard()));
+        let (id, all) = (host.id, going.iter().copied().collect::<Vec<_>>());
+        self.rotation.released(id, &all);
+        let host = &mut self.hosts[at.host];
+        host.releasing.extend(going);
+        let (id, until_mono_ms, shards) = (host.id, host.until, host.shards.iter().copied().collect());
         self.input(at, Input::Lease { host: id, until_mono_ms, shards })?;
-        for no in going {
-            self.input(at, Input::Gone(no))?;
-        }
-        Ok(())
+        nos.into_iter().try_for_each(|no| self.input(at, Input::Gone(no)))
     }
 }
 

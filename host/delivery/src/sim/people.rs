@@ -1,15 +1,16 @@
 //! What people do: they set destinations up, pause them, retry, cancel, replay.
 
+use super::failure::Failure;
 use super::faults::Fault;
 use super::receiver::Mood;
 use super::store::Op;
-use super::world::{At, Event, Failure, World};
+use super::world::{At, Event, World};
 use bytes::Bytes;
 use railhead_model::{
     Batch, DeliveryKey, DestinationNo, DestinationSpec, DestinationState, EnvironmentNo, Jitter, JobId, Ordering,
-    Origin, RateLimit, RetryPolicy, TenantNo,
+    Origin, RateLimit, RetryPolicy, TenantNo, Timestamp,
 };
-use railhead_store::directory::{Destination, Expect, Tenant};
+use railhead_store::directory::{Credential, Destination, Expect, Tenant};
 use railhead_store::history::DeliveryFilter;
 use railhead_store::jobs::NewReplay;
 use railhead_store::work::{Command, Health};
@@ -60,15 +61,22 @@ fn make_destination(world: &mut World, tenant: TenantNo, n: usize) {
         connector_version: String::new(),
         state: DestinationState::Active,
         state_reason: None,
-        credentials: Vec::new(),
+        credentials: vec![credential(at, 1)],
         health: Health::default(),
         revision: 0,
         created_at: at,
         updated_at: at,
     };
-    if world.store.put_destination(&destination, Expect::Absent).is_ok() {
+    if let Ok(stored) = world.store.put_destination(&destination, Expect::Absent) {
         world.moods.insert(no, Mood::Good);
+        world.liveness.stored(&stored);
+        world.rotation.stored(world.now, no, stored.revision);
     }
+}
+
+fn credential(set_at: Timestamp, version: u32) -> Credential {
+    let public = serde_json::Value::Null;
+    Credential { field: "secret".to_owned(), version, sealed: Bytes::new(), public, set_at, expires_at: None }
 }
 
 /// Every kind of destination is in every world; what else they have is drawn.
@@ -132,7 +140,10 @@ impl World {
     pub fn configure(&mut self, no: DestinationNo, change: impl FnOnce(&mut Destination)) {
         let Some(mut destination) = self.store.destinations_by_no(&[no]).unwrap_or_default().pop() else { return };
         change(&mut destination);
-        let _ = self.store.put_destination(&destination, Expect::Anything);
+        if let Ok(stored) = self.store.put_destination(&destination, Expect::Anything) {
+            self.liveness.stored(&stored);
+            self.rotation.stored(self.now, no, stored.revision);
+        }
         self.note(format_args!("destination {no} is now {:?}", destination.state));
         let lost = self.plan.lost_hint;
         if let Some(host) = self.owner(no)
@@ -157,13 +168,14 @@ impl World {
             retry_far(self);
             return Ok(());
         }
-        match self.between(0, 10) {
+        match self.between(0, 11) {
             0 => self.any_destination(DestinationState::Paused),
             1..=3 => self.any_destination(DestinationState::Active),
             4 => self.replay(),
             5 => self.redeliver(),
             6 => self.command(Command::Cancel)?,
             7 => self.rotate(),
+            8 => self.withdraw(),
             _ => self.command(Command::RetryNow)?,
         }
         Ok(())
@@ -179,10 +191,21 @@ impl World {
     fn rotate(&mut self) {
         let all: Vec<_> = self.moods.keys().copied().collect();
         let no = all[self.random.random_range(0..all.len())];
-        if self.hosts.iter().any(|host| host.alive && host.running.values().any(|(running, ..)| *running == no)) {
+        if self.hosts.iter().any(|host| host.alive && host.running.values().any(|call| call.no == no)) {
             self.reached.count(Fault::Rotation);
         }
-        self.configure(no, |_| {});
+        let now = self.wall();
+        self.configure(no, |destination| {
+            let version = destination.credentials.first().map_or(0, |credential| credential.version);
+            destination.credentials = vec![credential(now, version + 1)];
+        });
+    }
+
+    /// A credential is withdrawn: what runs with it is to be cut. The next rotation brings another one.
+    fn withdraw(&mut self) {
+        let all: Vec<_> = self.moods.keys().copied().collect();
+        let no = all[self.random.random_range(0..all.len())];
+        self.configure(no, |destination| destination.credentials.clear());
     }
 
     fn command(&mut self, command: Command) -> Result<(), Failure> {

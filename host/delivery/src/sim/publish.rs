@@ -1,7 +1,9 @@
 //! Publishing: accept, acknowledge, push or hint.
 
+use super::clock::FAR_MS;
+use super::failure::Failure;
 use super::faults::Fault;
-use super::world::{At, Event, Failure, HOSTS, World};
+use super::world::{At, Event, HOSTS, World};
 use crate::core::Input;
 use crate::core::mutation::Mutation;
 use bytes::Bytes;
@@ -38,7 +40,7 @@ impl World {
     }
 
     fn event(&mut self, host: usize, tenant: TenantNo) -> NewEvent {
-        let now = self.wall().plus_ms(self.hosts[host].skew);
+        let now = self.wall_of(host);
         let uid = EventUid::new(now, self.random.random());
         let lane = [self.random.random_range(0..3); 16];
         let mut event = NewEvent {
@@ -122,6 +124,10 @@ impl World {
     fn tell(&mut self, at: At, rows: Vec<WorkRow>) {
         let mut own: BTreeMap<DestinationNo, Vec<WorkRow>> = BTreeMap::new();
         for row in rows {
+            let ahead = |owner: usize| row.due.since(self.wall_of(owner)) > FAR_MS;
+            if self.owner(row.key.destination).is_some_and(ahead) {
+                self.reached.count(Fault::SkewedClock);
+            }
             own.entry(row.key.destination).or_default().push(row);
         }
         for (no, rows) in own {

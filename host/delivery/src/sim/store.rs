@@ -1,39 +1,41 @@
 //! Statements on their way to the database, and what can happen to them there.
 
 use super::checks;
+use super::failure::{Check, Failure};
 use super::faults::Fault;
 use super::host::Host;
 use super::leases::Loaded;
-use super::world::{At, Event, Failure, World};
+use super::world::{At, Event, World};
 use crate::core::mutation::Mutation;
-use crate::core::{Input, RecordId, RecordItem};
-use railhead_model::{Attempt, DestinationNo, DestinationState, HostId, OutcomeClass, Reason, ShardNo};
+use crate::core::{AttemptId, Input, RecordId, RecordItem};
+use railhead_model::{
+    Attempt, DeliveryKey, DestinationNo, DestinationState, End, HostId, OutcomeClass, Reason, ShardNo,
+};
+use railhead_store::model::ModelCore;
 use railhead_store::work::{Health, StableBatch};
-use railhead_store::{Change, RecordAnswer, Recording, RefillAsk, StoreError};
+use railhead_store::{Change, RecordAnswer, Recording, RefillAsk, StoreError, WorkRow};
 
 #[derive(Debug)]
 pub enum Op {
     Refill(RefillAsk),
     Record(RecordId, Vec<RecordItem>),
     SaveHealth(DestinationNo, Health),
+    Start(AttemptId, Vec<DeliveryKey>),
     OpenBatch(StableBatch),
     CloseBatch(DestinationNo, u64),
     Disable(DestinationNo),
     Survey,
     Load(Vec<ShardNo>),
-    Renew,
+    /// When it was sent, on the host's monotonic clock.
+    Renew(u64),
     TakeOver,
     Release(Vec<ShardNo>),
 }
 
-impl Op {
-    pub fn is_renewal(&self) -> bool {
-        matches!(self, Self::Renew)
-    }
-}
-
 /// From a statement that did not work to the next try, in milliseconds.
 const AGAIN_MS: u64 = 300;
+/// The longest that a read is on its way, in milliseconds.
+pub const MAX_READ_MS: u64 = 3_000;
 
 impl World {
     pub fn is_out(&self) -> bool {
@@ -49,19 +51,16 @@ impl World {
             Op::Refill(ask) => self.refill(at, ask),
             Op::Record(id, items) => return self.record(at, id, items),
             Op::SaveHealth(no, health) => {
-                let (id, out) = (self.hosts[at.host].id, self.is_out());
-                if !out && self.store.save_health(id, &[(no, health)]).is_err() {
-                    self.fenced(at);
+                if !self.is_out() {
+                    return self.fenced_write(at, |store, id| store.save_health(id, &[(no, health)])).map(drop);
                 }
             }
-            Op::OpenBatch(batch) => self.open_batch(at, batch),
+            Op::Start(id, deliveries) => return self.start_op(at, id, deliveries),
+            Op::OpenBatch(batch) => return self.open_batch(at, batch),
             Op::CloseBatch(no, number) => {
-                let id = self.hosts[at.host].id;
                 if self.is_out() {
                     self.at(AGAIN_MS, Event::Op(at, Op::CloseBatch(no, number)));
-                } else if self.store.close_batch(id, no, number).is_err() {
-                    self.fenced(at);
-                } else {
+                } else if self.fenced_write(at, |store, id| store.close_batch(id, no, number))? {
                     let soon = self.between(1, 8);
                     self.at(soon, Event::Input(at, Input::BatchClosed(no, number)));
                 }
@@ -69,9 +68,33 @@ impl World {
             Op::Disable(no) => self.disable(at, no),
             Op::Survey => self.survey_op(at),
             Op::Load(shards) => self.load_op(at, shards),
-            Op::Renew | Op::TakeOver | Op::Release(_) => return self.lease_op(at, op),
+            Op::Renew(_) | Op::TakeOver | Op::Release(_) => return self.lease_op(at, op),
         }
         Ok(())
+    }
+
+    /// A fenced write: true if it was done, false if it was refused. Refused, it has changed no batch.
+    fn fenced_write(
+        &mut self,
+        at: At,
+        write: impl FnOnce(&mut ModelCore, HostId) -> Result<(), StoreError>,
+    ) -> Result<bool, Failure> {
+        let id = self.hosts[at.host].id;
+        let is_fenced = self.is_fenced(id);
+        let all: Vec<_> = self.moods.keys().copied().collect();
+        let before = if is_fenced { self.store.batches(&all).unwrap_or_default() } else { Vec::new() };
+        let done = write(&mut self.store, id).is_ok();
+        if is_fenced && (done || self.store.batches(&all).unwrap_or_default() != before) {
+            return Err(Failure::new(Check::Fence, format!("host {} was fenced, and its write went through", at.host)));
+        }
+        if !done {
+            self.fenced(at);
+        }
+        Ok(done)
+    }
+
+    pub fn is_fenced(&mut self, id: HostId) -> bool {
+        self.store.save_health(id, &[]) == Err(StoreError::Fenced)
     }
 
     pub fn fenced(&mut self, at: At) {
@@ -88,7 +111,7 @@ impl World {
         }
         let rows = self.store.refill(&[ask]).unwrap_or_default().pop().map(|answer| answer.rows).unwrap_or_default();
         let slow = self.plan.delayed_read;
-        let delay = if self.fault(Fault::DelayedRead, slow) { self.between(50, 4_000) } else { soon };
+        let delay = if self.fault(Fault::DelayedRead, slow) { self.between(50, MAX_READ_MS) } else { soon };
         self.at(delay, Event::Input(at, Input::Refilled { destination: no, rows }));
     }
 
@@ -100,6 +123,9 @@ impl World {
             return Ok(());
         }
         let Some(answers) = self.commit(at, &items)? else {
+            if self.hosts[at.host].is_zombie {
+                self.reached.count(Fault::ZombieWrite);
+            }
             self.fenced(at);
             return Ok(());
         };
@@ -119,26 +145,29 @@ impl World {
     /// Commits results; `None` if the host was fenced.
     fn commit(&mut self, at: At, items: &[RecordItem]) -> Result<Option<Vec<RecordAnswer>>, Failure> {
         let id = self.hosts[at.host].id;
-        let fenced = self.store.save_health(id, &[]) == Err(StoreError::Fenced);
+        let is_fenced = self.is_fenced(id);
         let host = &self.hosts[at.host];
-        let batch: Vec<Recording> = items.iter().map(|item| recording(host, item)).collect();
-        let as_loaded: Vec<_> = items.iter().map(|item| self.store.work_of(item.key).copied()).collect();
+        let batch: Vec<Recording> = items.iter().map(|item| self.planted(recording(host, item))).collect();
+        let before: Vec<_> = items.iter().map(|item| Before::of(&self.store, item.key)).collect();
         let answers = match self.store.record(self.writes_as(id, items), &batch) {
-            Ok(answers) => answers,
+            Ok(answers) => self.misread(items, answers),
             Err(_) => {
-                // A refused write changes nothing.
-                let changed = |(item, row): (&RecordItem, &Option<_>)| self.store.work_of(item.key) != row.as_ref();
-                if items.iter().zip(&as_loaded).any(changed) {
-                    return Err(Failure("a fenced write changed something".to_owned()));
+                if items.iter().zip(&before).any(|(item, before)| !before.is(&self.store, item.key, false)) {
+                    return Err(Failure::new(Check::Fence, "a fenced write changed something"));
                 }
                 return Ok(None);
             }
         };
-        if fenced {
-            return Err(Failure(format!("host {} was fenced, and its write went through", at.host)));
+        if is_fenced {
+            return Err(Failure::new(Check::Fence, format!("host {} was fenced, and its write went through", at.host)));
         }
-        for ((item, answer), row) in items.iter().zip(&answers).zip(&as_loaded) {
-            self.committed(item, *answer, row.map(|row| row.rev))?;
+        let owner = |item: &&RecordItem| self.store.owner(item.key.destination.shard()).map(|(owner, _)| owner);
+        if let Some(item) = items.iter().find(|item| owner(item) != Some(id)) {
+            let what = format!("host {} records {}, which it has given away", at.host, item.key);
+            return Err(Failure::new(Check::Owner, what));
+        }
+        for ((item, answer), before) in items.iter().zip(&answers).zip(&before) {
+            self.committed(item, *answer, before)?;
             checks::transcript(&self.store, item.tenant, item.key, item.n.unwrap_or_default())?;
         }
         Ok(Some(answers))
@@ -153,14 +182,44 @@ impl World {
         owner.map_or(id, |(owner, _)| owner)
     }
 
-    fn committed(&mut self, item: &RecordItem, answer: RecordAnswer, rev: Option<u32>) -> Result<(), Failure> {
+    /// A result with the revision that the row has now, if this fault is planted.
+    fn planted(&self, mut recording: Recording) -> Recording {
+        if self.fault == Some(Mutation::RevIgnored) {
+            recording.rev = self.store.work_of(recording.key).map_or(recording.rev, |row| row.rev);
+        }
+        recording
+    }
+
+    /// Answers of a database that takes an end twice, or says that it refused and did not, if such a fault is planted.
+    fn misread(&self, items: &[RecordItem], mut answers: Vec<RecordAnswer>) -> Vec<RecordAnswer> {
+        for (item, answer) in items.iter().zip(&mut answers) {
+            let refused = *answer == RecordAnswer::Refused;
+            let is_end = matches!(item.change, Change::End { .. }) && self.store.end_of(item.key).is_some();
+            match self.fault {
+                Some(Mutation::EndedTwice) if refused && is_end => *answer = RecordAnswer::Applied(item.rev + 1),
+                Some(Mutation::RefusalLies) if !refused => *answer = RecordAnswer::Refused,
+                _ => {}
+            }
+        }
+        answers
+    }
+
+    fn committed(&mut self, item: &RecordItem, answer: RecordAnswer, before: &Before) -> Result<(), Failure> {
         match (answer, &item.change) {
-            (RecordAnswer::Applied(_), _) if rev != Some(item.rev) => {
-                Err(Failure(format!("{} was written over a change", item.key)))
+            (RecordAnswer::Applied(_), Change::End { end, code, .. }) if before.rev() != Some(item.rev) => {
+                self.checks.ended_of(item.key, code)?;
+                self.checks.ended(item.key, *end)?;
+                Err(Failure::new(Check::Refusal, format!("{} was ended over a change", item.key)))
+            }
+            (RecordAnswer::Applied(_), _) if before.rev() != Some(item.rev) => {
+                Err(Failure::new(Check::Refusal, format!("{} was written over a change", item.key)))
             }
             (RecordAnswer::Applied(_), Change::End { end, code, .. }) => {
                 self.checks.ended_of(item.key, code)?;
                 self.checks.ended(item.key, *end)
+            }
+            (RecordAnswer::Refused, _) if !before.is(&self.store, item.key, true) => {
+                Err(Failure::new(Check::Refusal, format!("{} was changed by a write that was refused", item.key)))
             }
             (RecordAnswer::Applied(_), Change::Retry { due, .. }) => {
                 if self.store.work_of(item.key).is_some_and(|row| row.lane.is_some() && *due > self.wall()) {
@@ -172,17 +231,36 @@ impl World {
         }
     }
 
-    fn open_batch(&mut self, at: At, batch: StableBatch) {
-        let id = self.hosts[at.host].id;
+    /// Puts on record what a suspect starts.
+    fn start_op(&mut self, at: At, attempt: AttemptId, deliveries: Vec<DeliveryKey>) -> Result<(), Failure> {
+        if self.is_out() || self.chance(0.05) {
+            self.at(AGAIN_MS, Event::Op(at, Op::Start(attempt, deliveries)));
+            return Ok(());
+        }
+        let mut answers = Vec::new();
+        let start = |store: &mut ModelCore, id| {
+            answers = store.start(id, &deliveries)?;
+            Ok(())
+        };
+        if self.fenced_write(at, start)? {
+            self.reached.count(Fault::StartRecorded);
+            let soon = self.between(1, 8);
+            self.at(soon, Event::Input(at, Input::Started { attempt, answers }));
+        }
+        Ok(())
+    }
+
+    fn open_batch(&mut self, at: At, batch: StableBatch) -> Result<(), Failure> {
         let (no, number) = (batch.destination, batch.number);
         if self.is_out() || self.chance(0.05) {
-            return self.at(AGAIN_MS, Event::Op(at, Op::OpenBatch(batch)));
+            self.at(AGAIN_MS, Event::Op(at, Op::OpenBatch(batch)));
+            return Ok(());
         }
-        if self.store.open_batches(id, &[batch]).is_err() {
-            return self.fenced(at);
+        if self.fenced_write(at, |store, id| store.open_batches(id, &[batch]))? {
+            let soon = self.between(1, 8);
+            self.at(soon, Event::Input(at, Input::BatchOpened(no, number)));
         }
-        let soon = self.between(1, 8);
-        self.at(soon, Event::Input(at, Input::BatchOpened(no, number)));
+        Ok(())
     }
 
     fn disable(&mut self, at: At, no: DestinationNo) {
@@ -201,6 +279,9 @@ impl World {
         let delay = self.between(1, 300);
         self.at(delay, Event::Input(at, Input::Surveyed(found)));
         // The survey also finds configuration whose notification was lost.
+        if self.fault == Some(Mutation::ConfigUnsurveyed) {
+            return;
+        }
         let stored = self.store.destinations_by_no(&known).unwrap_or_default();
         let changed =
             stored.into_iter().filter(|d| self.hosts[at.host].known.get(&d.no) != Some(&d.revision)).collect();
@@ -214,8 +295,34 @@ impl World {
         let destinations = self.store.destinations_of(&shards, None, 1_000).unwrap_or_default();
         let nos: Vec<_> = destinations.iter().map(|destination| destination.no).collect();
         let batches = self.store.batches(&nos).unwrap_or_default();
-        let delay = self.between(1, 200);
+        let slow = self.plan.delayed_read;
+        let delay =
+            if self.fault(Fault::DelayedConfig, slow) { self.between(200, 1_000) } else { self.between(1, 200) };
         self.at(delay, Event::Loaded(at, Loaded { destinations, batches }));
+    }
+}
+
+/// A delivery as it was before a write.
+struct Before {
+    row: Option<WorkRow>,
+    end: Option<End>,
+}
+
+impl Before {
+    fn of(store: &ModelCore, key: DeliveryKey) -> Self {
+        Self { row: store.work_of(key).copied(), end: store.end_of(key) }
+    }
+
+    fn rev(&self) -> Option<u32> {
+        self.row.map(|row| row.rev)
+    }
+
+    /// True if it is the same still. A refused result may leave its attempt behind, whose number is then taken.
+    fn is(&self, store: &ModelCore, key: DeliveryKey, but_for_tries: bool) -> bool {
+        let now = Self::of(store, key);
+        let tries = now.row.map_or(0, |row| row.tries);
+        let before = self.row.map(|row| WorkRow { tries: if but_for_tries { tries } else { row.tries }, ..row });
+        now.row == before && now.end == self.end
     }
 }
 

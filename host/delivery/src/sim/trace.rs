@@ -53,6 +53,8 @@ pub fn input_numbers(input: &Input) -> [u64; 3] {
         Input::Recorded { record, answers } => [8, record.0, answers.len() as u64],
         Input::RecordUnknown(id) => [9, id.0, 0],
         Input::Lease { until_mono_ms, shards, .. } => [10, *until_mono_ms, shards.len() as u64],
+        Input::Suspects(shards) => [19, shards.len() as u64, 0],
+        Input::Started { attempt, answers } => [20, attempt.0, answers.len() as u64],
         Input::Fenced => [11, 0, 0],
         Input::Config(settings) => [12, settings.no.0 as u64, settings.state as u64],
         Input::Gone(no) => [13, no.0 as u64, 0],
@@ -71,6 +73,7 @@ pub fn effect_numbers(effect: &Effect) -> [u64; 3] {
             let members = items.iter().map(|item| (item.key.event.0.as_u128() as u64 >> 8) + u64::from(item.n));
             [21, id.0, members.sum()]
         }
+        Effect::Start { id, deliveries } => [31, id.0, deliveries.len() as u64],
         Effect::Abort(id) => [22, id.0, 0],
         Effect::Refill(ask) => [23, ask.destination.0 as u64, u64::from(ask.limit)],
         Effect::Record { id, items } => [24, id.0, items.iter().map(|item| u64::from(item.rev) + 1).sum()],

@@ -1,10 +1,13 @@
 //! The simulated world: clocks, the schedule, and everything that lives in it.
 
 use super::checks::Checks;
+use super::failure::Failure;
 use super::faults::{Fault, Plan, Reached};
 use super::host::Host;
+use super::liveness::Liveness;
 use super::people;
 use super::receiver::Mood;
+use super::rotation::Rotation;
 use super::store::Op;
 use super::trace::Trace;
 use crate::core::mutation::Mutation;
@@ -26,16 +29,6 @@ const TROUBLE_MS: u64 = 60_000;
 const CALM_MS: u64 = 330_000;
 pub const HOSTS: usize = 3;
 
-/// An invariant that did not hold.
-#[derive(Debug)]
-pub struct Failure(pub String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A host as it was at some time: an answer to one that has died reaches nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
@@ -50,8 +43,10 @@ pub enum Event {
     Input(At, Input),
     /// A timer of a driver.
     Tick(At, u64),
-    /// A hand-over goes on the wire.
+    /// A hand-over is about to be sent.
     Send(At, Effect),
+    /// It goes on the wire.
+    Wire(At, Effect),
     /// A statement reaches the database.
     Op(At, Op),
     /// The lease task of a driver.
@@ -62,8 +57,6 @@ pub enum Event {
     Loaded(At, super::leases::Loaded),
     /// The survey of a driver.
     Survey(At),
-    /// A host waits for what it gives away to become quiet.
-    Releasing(At),
     Publish,
     Accept(At, Vec<NewEvent>),
     Acknowledge(Vec<NewEvent>),
@@ -75,6 +68,8 @@ pub enum Event {
     Mood(DestinationNo),
     Person,
     Jobs,
+    /// A look at what should have happened by now.
+    Look,
     Calm,
 }
 
@@ -88,6 +83,10 @@ pub struct World {
     pub moods: BTreeMap<DestinationNo, Mood>,
     pub tenants: Vec<TenantNo>,
     pub checks: Checks,
+    pub liveness: Liveness,
+    pub rotation: Rotation,
+    /// Until when the database has each host's lease live, in true time.
+    pub leases: BTreeMap<HostId, u64>,
     pub reached: Reached,
     pub trace: Trace,
     pub plan: Plan,
@@ -110,6 +109,9 @@ impl World {
             moods: BTreeMap::new(),
             tenants: Vec::new(),
             checks: Checks::default(),
+            liveness: Liveness::default(),
+            rotation: Rotation::default(),
+            leases: BTreeMap::new(),
             reached: Reached::default(),
             trace: Trace::new(keep),
             plan,
@@ -133,6 +135,7 @@ impl World {
         }
         self.at(500, Event::Publish);
         self.at(1_000, Event::Jobs);
+        self.at(1_000, Event::Look);
         self.at(2_000, Event::Person);
         self.at(3_000, Event::Trouble);
         self.at(TROUBLE_MS, Event::Calm);
@@ -178,12 +181,15 @@ impl World {
             Event::Tick(at, wake) if self.hosts[at.host].wake == Some(wake) => self.input(at, Input::Tick),
             Event::Tick(..) => Ok(()),
             Event::Send(at, attempt) => self.send(at, attempt),
+            Event::Wire(at, attempt) => {
+                self.wire(at, &attempt);
+                Ok(())
+            }
             Event::Op(at, op) => self.op(at, op),
             Event::LeaseLoop(at) => self.lease_loop(at),
             Event::Leased(at, answer) => self.leased(at, answer),
             Event::Loaded(at, loaded) => self.loaded(at, loaded),
             Event::Survey(at) => self.survey(at),
-            Event::Releasing(at) => self.releasing(at),
             Event::Publish => self.publish(),
             Event::Accept(at, events) => self.accept(at, events),
             Event::Acknowledge(events) => self.acknowledge(&events),
@@ -194,6 +200,7 @@ impl World {
             Event::Mood(no) => self.mood(no),
             Event::Person => self.person(),
             Event::Jobs => self.jobs(),
+            Event::Look => self.look(),
             Event::Calm => self.calm_down(),
         }
     }
@@ -235,6 +242,11 @@ impl World {
         self.hosts.iter().position(|host| host.alive && host.id == id)
     }
 
+    /// True while the database would say that this host's lease lives.
+    pub fn holds_lease(&mut self, id: HostId) -> bool {
+        self.leases.get(&id).is_some_and(|until| self.now < *until) && !self.is_fenced(id)
+    }
+
     pub fn host_id(&mut self) -> HostId {
         HostId::new(self.wall(), self.random.random())
     }
@@ -249,11 +261,12 @@ impl World {
             1 | 2 => self.pause(host),
             3 => {
                 self.reached.count(Fault::Outage);
+                self.disturb();
                 self.outage_until = self.now + self.between(100, 9_000);
                 let until = self.outage_until;
                 self.note(format_args!("the database is away until {until}"));
             }
-            _ => self.give_away(host),
+            _ => self.give_away(host)?,
         }
         let next = self.plan.trouble_ms;
         let next = self.between(next / 2, next * 3 / 2);
@@ -262,7 +275,7 @@ impl World {
     }
 
     fn mood(&mut self, no: DestinationNo) -> Result<(), Failure> {
-        if self.calm {
+        if self.calm || (self.plan.some_are_steady && no.0 % 3 == 0) {
             return Ok(());
         }
         let mood = Mood::any(&mut self.random);
@@ -296,12 +309,12 @@ impl Event {
             Self::Input(at, _)
             | Self::Tick(at, _)
             | Self::Send(at, _)
+            | Self::Wire(at, _)
             | Self::Op(at, _)
             | Self::LeaseLoop(at)
             | Self::Leased(at, _)
             | Self::Loaded(at, _)
             | Self::Survey(at)
-            | Self::Releasing(at)
             | Self::Push(at, _) => Some(*at),
             _ => None,
         }

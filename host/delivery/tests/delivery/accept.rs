@@ -160,6 +160,41 @@ async fn a_full_queue_turns_publishes_away_until_it_is_empty() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tenant_over_its_share_is_turned_away_and_others_are_not() {
+    let world = World::with(Options { accept_queue_bytes: 100_000, ..Options::default() }).await;
+    let other = world.operator().await;
+    let theirs = || Draft { tenant: other.id.clone(), ..order() };
+    // About 30,000 bytes each, opened and sealed.
+    let big = || Draft { data: vec![b' '; 14_000].into(), ..order() };
+    world.store.accepts.close();
+    let mut waiting = Vec::new();
+    for commits in 1..=2 {
+        let (delivery, environment) = (world.delivery.clone(), world.environment);
+        waiting.push(tokio::spawn(async move { delivery.publish(environment, vec![big()]).await }));
+        while world.store.batches.lock().expect("whole").len() < commits {
+            tokio::task::yield_now().await;
+        }
+    }
+    let third = world.delivery.publish(world.environment, vec![big()]).await;
+    assert!(matches!(third, Err(Overloaded::OverShare { retry_after_s: 1.. })), "{third:?}");
+    // Of one publish, what is the other tenant's comes in.
+    let open = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        world.store.accepts.open();
+    };
+    let mixed = world.delivery.publish(world.environment, vec![theirs(), order()]);
+    let (mixed, ()) = tokio::join!(mixed, open);
+    let mixed = mixed.expect("answered");
+    assert!(matches!(&mixed[..], [Published::Accepted { .. }, Published::OverShare { .. }]), "{mixed:?}");
+    for first in waiting {
+        assert!(first.await.expect("runs").is_ok());
+    }
+    assert!(matches!(world.publish(order()).await, Published::Accepted { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_for_very_many_destinations_fans_out() {
     let world = World::new().await;
     let mut last = None;

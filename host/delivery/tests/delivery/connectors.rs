@@ -22,6 +22,7 @@ pub struct Scripted {
     /// Calls wait while it is closed.
     pub gate: Gate,
     pub retired: Mutex<Vec<DestinationNo>>,
+    pub revoked: Mutex<Vec<DestinationNo>>,
 }
 
 pub fn delivered() -> Outcome {
@@ -50,6 +51,7 @@ impl Scripted {
             count: watch::Sender::new(0),
             gate: Gate::default(),
             retired: Mutex::default(),
+            revoked: Mutex::default(),
         }
     }
 
@@ -120,5 +122,9 @@ impl Connectors for Scripted {
 
     fn retire(&self, destination: DestinationNo) {
         self.retired.lock().expect("whole").push(destination);
+    }
+
+    fn revoke(&self, destination: DestinationNo, _revision: i64) {
+        self.revoked.lock().expect("whole").push(destination);
     }
 }

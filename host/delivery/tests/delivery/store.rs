@@ -9,12 +9,13 @@ use railhead_model::{
 use railhead_store::directory::{
     Answer, Destination, Directory, Environment, EventType, Expect, Key, Standing, Tenant,
 };
+use railhead_store::hints::{Hints, Listener, Notifier};
 use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 use railhead_store::jobs::{Jobs, NewReplay, Replay, Stepped};
 use railhead_store::lease::{Leases, Owned};
 use railhead_store::model::ModelStore;
 use railhead_store::work::{Command, Commanded, Health, RefillAnswer, RefillAsk, StableBatch, StoredEvent, WorkStore};
-use railhead_store::{Accept, Accepted, NewEvent, Record, RecordAnswer, Recording, StoreError};
+use railhead_store::{Accept, Accepted, NewEvent, Record, RecordAnswer, Recording, Started, StoreError};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -107,6 +108,9 @@ impl Record for FaultyStore {
         let fault = self.record_faults.lock().expect("whole").pop_front();
         self.run(fault, || self.inner.core().record(host, batch))
     }
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+        self.run(None, || self.inner.core().start(host, deliveries))
+    }
 }
 
 #[async_trait]
@@ -152,10 +156,22 @@ impl Leases for FaultyStore {
         self.inner.core().renew(host, now)
     }
     async fn take_over(&self, host: HostId, now: Timestamp) -> Result<Owned, StoreError> {
-        self.inner.core().take_over(host, now)
+        self.run(None, || self.inner.core().take_over(host, now))
     }
     async fn release(&self, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-        self.inner.core().release(host, shards)
+        self.run(None, || self.inner.core().release(host, shards))
+    }
+    async fn leave(&self, host: HostId) -> Result<(), StoreError> {
+        self.run(None, || self.inner.core().leave(host))
+    }
+}
+
+impl Hints for FaultyStore {
+    fn notifier(&self, host: HostId) -> Box<dyn Notifier> {
+        self.inner.notifier(host)
+    }
+    fn listener(&self, host: HostId) -> Box<dyn Listener> {
+        self.inner.listener(host)
     }
 }
 
@@ -354,6 +370,9 @@ impl History for FaultyStore {
     }
     async fn attempts(&self, tenant: TenantNo, key: DeliveryKey) -> Result<Vec<AttemptRow>, StoreError> {
         self.inner.core().attempts(tenant, key)
+    }
+    async fn payload(&self, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError> {
+        self.inner.core().payload(tenant, uid)
     }
     async fn erase_payload(&self, tenant: TenantNo, uid: EventUid) -> Result<bool, StoreError> {
         self.inner.core().erase_payload(tenant, uid)

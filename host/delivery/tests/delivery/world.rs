@@ -1,7 +1,7 @@
 //! A running engine over the model store, with scripted connectors and a clock that tests move.
 
 use crate::connectors::Scripted;
-use crate::store::FaultyStore;
+use crate::store::{FaultyStore, Gate};
 use bytes::Bytes;
 use railhead_delivery::{Catalog, Delivery, Draft, Options, Parts, Published, Running, start};
 use railhead_model::{
@@ -91,6 +91,18 @@ impl World {
     pub async fn restart(self) -> Self {
         self.running.shutdown().await;
         let (connectors, running) = run(&self.store, &self.vault, &self.clock, Options::default()).await;
+        let delivery = running.delivery.clone();
+        Self { connectors, running, delivery, ..self }
+    }
+
+    /// Stops at once, as a crash would, and starts another host on the same store.
+    /// Its calls wait if `gate` is closed.
+    pub async fn die(self, gate: Gate) -> Self {
+        drop(self.running);
+        let mut connectors = Scripted::new(Arc::clone(&self.clock));
+        connectors.gate = gate;
+        let connectors = Arc::new(connectors);
+        let running = run_with(&self.store, &self.vault, &self.clock, Options::default(), &connectors).await;
         let delivery = running.delivery.clone();
         Self { connectors, running, delivery, ..self }
     }
@@ -204,17 +216,28 @@ async fn run(
     options: Options,
 ) -> (Arc<Scripted>, Running) {
     let connectors = Arc::new(Scripted::new(Arc::clone(clock)));
+    let running = run_with(store, vault, clock, options, &connectors).await;
+    (connectors, running)
+}
+
+async fn run_with(
+    store: &FaultyStore,
+    vault: &Arc<Vault>,
+    clock: &Arc<TestClock>,
+    options: Options,
+    connectors: &Arc<Scripted>,
+) -> Running {
     let parts = Parts {
         store: Arc::new(store.clone()),
         vault: Arc::clone(vault),
-        connectors: Arc::clone(&connectors) as Arc<dyn railhead_delivery::connectors::Connectors>,
+        connectors: Arc::clone(connectors) as Arc<dyn railhead_delivery::connectors::Connectors>,
         catalog: Arc::new(Catalog::new(manifests())),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         options: Options { seed: Some(7), ..options },
     };
     let running = start(parts).await.expect("starts");
     running.delivery.ready().await;
-    (connectors, running)
+    running
 }
 
 async fn tenant(store: &FaultyStore, delivery: &Delivery, environment: EnvironmentNo, id: TenantId) -> Tenant {

@@ -48,7 +48,7 @@ mod tests {
             let page = Page { layout: layout(), tenant: "acme".into(), destination, latest };
             let html = page.render().expect("renders");
             for expected in
-                ["whsec_…3fa9", "http-503: The endpoint answered 503.", "order.*", "11 attempts, after 5.0 s"]
+                ["whsec_…3fa9", "http-503: The endpoint answered 503.", "order.*", "11 attempts, after 5.0\u{a0}s"]
             {
                 assert!(html.contains(expected), "{expected}");
             }

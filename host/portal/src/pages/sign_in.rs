@@ -49,6 +49,10 @@ pub async fn sign_in(State(portal): State<Portal>, request: Request) -> Answer {
         *response.status_mut() = StatusCode::UNAUTHORIZED;
         return Ok(response);
     };
+    // The browser keeps one cookie: nobody could sign the session before out any more.
+    if let Some(before) = Session::of(&portal, &headers) {
+        before.end(&portal);
+    }
     let mut response = redirect(&next);
     if let Some(cookie) = session.cookie(&portal, &headers) {
         response.headers_mut().insert(SET_COOKIE, cookie);

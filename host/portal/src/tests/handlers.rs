@@ -44,6 +44,8 @@ async fn every_page_renders_with_strict_headers() {
         let got = site.get(&path, &cookie).await;
         assert_eq!(got.status, 200, "{path}: {}", got.body);
         assert!(got.header("content-security-policy").starts_with("default-src 'none'; style-src 'self'"), "{path}");
+        assert!(got.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(got.header("x-frame-options"), "DENY");
         assert_eq!(got.header("x-content-type-options"), "nosniff");
         assert_eq!(got.header("referrer-policy"), "no-referrer");
         assert_eq!(got.header("cache-control"), "no-store");
@@ -107,6 +109,17 @@ async fn a_cookie_that_somebody_kept_is_refused_after_sign_out() {
     }
     assert_eq!(site.asked.lock().expect("not poisoned").len(), asked, "its key is not used any more");
     assert_eq!(site.get("/ui", &other).await.status, 200, "another session of the same key goes on");
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_before() {
+    let site = site();
+    let before = site.signed_in(KEY).await;
+    let now = site.post("/ui/sign-in", &before, OWN, &format!("key={KEY}")).await.cookie();
+    assert_eq!(site.get("/ui", &before).await.status, 303);
+    assert_eq!(site.get("/ui", &now).await.status, 200);
+    site.post("/ui/sign-in", &now, OWN, "key=rk_live_guess").await;
+    assert_eq!(site.get("/ui", &now).await.status, 200, "a wrong key ends nothing");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Destinations.
 
 use crate::foreign::Foreign;
-use crate::when::{Count, Span, When};
+use crate::when::{Bytes, Count, Span, When};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -124,7 +124,7 @@ pub struct Batch {
     /// Events.
     pub max_events: u32,
     /// Bytes.
-    pub max_bytes: u64,
+    pub max_bytes: Bytes,
     /// How long it waits to be full.
     pub linger_ms: Span,
 }
@@ -183,11 +183,22 @@ impl Destination {
         let (kept, dropped) = (count(|fields| &fields.include), count(|fields| &fields.exclude));
         let selected = match (kept, dropped) {
             (0, 0) => "whole payload".to_owned(),
-            (kept, 0) => format!("{kept} fields kept"),
-            (0, dropped) => format!("{dropped} fields dropped"),
-            (kept, dropped) => format!("{kept} fields kept, {dropped} of them dropped"),
+            (kept, 0) => format!("{} kept", fields_of(kept)),
+            (0, dropped) => format!("{} dropped", fields_of(dropped)),
+            (kept, dropped) => format!("{} kept, {dropped} of them dropped", fields_of(kept)),
         };
         if self.transform.is_some() { format!("{selected}, transformed") } else { selected }
+    }
+
+    /// How events go together, in words.
+    #[must_use]
+    pub fn batch_words(&self) -> String {
+        match self.effective.batch {
+            Some(Batch { max_events: max @ 2.., max_bytes, linger_ms }) => {
+                format!("up to {max} events, {max_bytes}, after {linger_ms}")
+            }
+            _ => "none".to_owned(),
+        }
     }
 
     /// The filter, laid out.
@@ -235,4 +246,8 @@ impl Destination {
             _ => "none".into(),
         }
     }
+}
+
+fn fields_of(count: usize) -> String {
+    if count == 1 { "1 field".to_owned() } else { format!("{count} fields") }
 }

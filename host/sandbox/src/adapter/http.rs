@@ -280,6 +280,8 @@ impl Guest {
             clock: self.clock.clone(),
             events: self.running.as_ref().map_or_else(|| Vec::new().into(), |running| running.uids.clone()),
             purpose: egress::Purpose::Send,
+            // What is outside of calls runs among the slow.
+            slow: self.running.as_ref().is_none_or(|running| running.is_slow()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Peers that let requests wait get their connections on threads apart.
+//! Slow calls, and peers that let requests wait, get their connections on threads apart.
 //!
 //! The HTTP library reads interim answers (1xx) for as long as they come without a pause, and gives no bound for it. A peer
 //! that floods a request with them holds the thread that its connection lives on. It can do so to others once: from then
@@ -30,27 +30,28 @@ impl Aside {
         let _ = self.threads.set(threads);
     }
 
-    /// The threads of a destination that is apart now.
-    pub(super) fn threads(&self, destination: i64, now_ms: u64) -> Option<&Handle> {
+    /// The threads, for a request of a slow call, or of a destination that is apart now.
+    pub(super) fn threads(&self, destination: i64, slow: bool, now_ms: u64) -> Option<&Handle> {
         let threads = self.threads.get()?;
+        if slow {
+            return Some(threads);
+        }
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.get(&destination).is_some_and(|until| now_ms < *until).then_some(threads)
     }
 
-    /// After an exchange: `head_us` until its head came; `None`: it did not come in time. True where the destination is
-    /// apart from now on, and was not before.
-    pub(super) fn note(&self, destination: i64, head_us: Option<u64>, now_ms: u64) -> bool {
+    /// After an exchange: `head_us` until its head came; `None`: it did not come in time.
+    pub(super) fn note(&self, destination: i64, head_us: Option<u64>, now_ms: u64) {
         if head_us.is_some_and(|us| us <= SLOW_US) {
-            return false;
+            return;
         }
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX_APART {
             until.retain(|_, until| now_ms < *until);
         }
-        if until.len() >= MAX_APART && !until.contains_key(&destination) {
-            return false;
+        if until.len() < MAX_APART || until.contains_key(&destination) {
+            until.insert(destination, now_ms.saturating_add(APART_MS));
         }
-        until.insert(destination, now_ms.saturating_add(APART_MS)).is_none_or(|before| before <= now_ms)
     }
 }
 
@@ -72,12 +73,15 @@ mod tests {
     async fn who_lets_requests_wait_is_apart_for_a_while() {
         let aside = Aside::default();
         aside.set(Handle::current());
-        assert!(!aside.note(1, Some(SLOW_US), 0), "quick enough");
-        assert!(aside.threads(1, 0).is_none());
-        assert!(aside.note(1, None, 5) && !aside.note(1, Some(SLOW_US + 1), 6), "told once");
-        assert!(aside.threads(1, APART_MS).is_some() && aside.threads(2, APART_MS).is_none());
-        assert!(aside.threads(1, 6 + APART_MS).is_none(), "not for ever");
-        assert!(aside.note(1, None, 6 + APART_MS), "and again");
+        let is_apart = |destination, now_ms| aside.threads(destination, false, now_ms).is_some();
+        aside.note(1, Some(SLOW_US), 0);
+        assert!(!is_apart(1, 0), "quick enough");
+        aside.note(1, None, 5);
+        aside.note(1, Some(SLOW_US + 1), 6);
+        assert!(is_apart(1, APART_MS) && !is_apart(2, APART_MS));
+        assert!(!is_apart(1, 6 + APART_MS), "not for ever");
+        aside.note(1, None, 6 + APART_MS);
+        assert!(is_apart(1, 6 + APART_MS), "and again");
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) struct Route<'a> {
     pub(super) port: u16,
     pub(super) http2: bool,
     pub(super) identity: Option<&'a Identity>,
+    /// Its connections live on the threads apart: a client of its own, since those that there are stay where they are.
+    pub(super) apart: bool,
 }
 
 /// All clients of the host.
@@ -58,6 +60,7 @@ struct Kept {
 struct Entry {
     plain: bool,
     http2: bool,
+    apart: bool,
     port: u16,
     host: Box<str>,
     /// A rotated identity makes new connections; those of the one before end with their calls.
@@ -151,9 +154,9 @@ impl Kept {
     }
 
     fn keep(&mut self, destination: i64, route: Route<'_>, now_ms: u64, client: reqwest::Client) -> reqwest::Client {
-        let Route { plain, host, port, http2, identity } = route;
-        let identity = identity.map(Identity::fingerprint);
-        let entry = Entry { plain, http2, port, host: host.into(), identity, used_ms: now_ms, client: client.clone() };
+        let Route { plain, host, port, http2, identity, apart } = route;
+        let (host, identity) = (host.into(), identity.map(Identity::fingerprint));
+        let entry = Entry { plain, http2, apart, port, host, identity, used_ms: now_ms, client: client.clone() };
         self.by_destination.entry(destination).or_default().push(entry);
         self.count += 1;
         client
@@ -187,6 +190,7 @@ impl Entry {
         self.port == route.port
             && self.plain == route.plain
             && self.http2 == route.http2
+            && self.apart == route.apart
             && *self.host == *route.host
             && self.identity == route.identity.map(Identity::fingerprint)
     }

@@ -46,11 +46,11 @@ impl Inner {
         let (plain, host) = (scheme == "http", host.to_owned());
         let masker = (ctx.purpose == Purpose::Send).then_some(&*masker);
         let phases = record.phases.clone();
-        let threads = self.aside.threads(destination, ctx.clock.monotonic_ms());
+        let threads = self.aside.threads(destination, ctx.slow, ctx.clock.monotonic_ms());
         let head = PHASES.scope(phases, async {
             self.judge_address(&url, port, plain).await?;
             let identity = identity.as_ref().and_then(|secret| secret.identity()).filter(|_| !plain);
-            let route = Route { plain, host: &host, port, http2, identity };
+            let route = Route { plain, host: &host, port, http2, identity, apart: threads.is_some() };
             let client = self.clients.get(destination, route, ctx.clock.monotonic_ms())?;
             let mut request = reqwest::Request::new(method, url);
             *request.headers_mut() = headers;
@@ -58,9 +58,7 @@ impl Inner {
             starting_on(threads, client.execute(request)).await.map_err(|error| errors::of(error, &host))
         });
         let head = tokio::time::timeout(bound, head).await;
-        if self.aside.note(destination, head.is_ok().then(|| record.watch.us()), ctx.clock.monotonic_ms()) {
-            self.clients.forget(destination); // its connections live among the others
-        }
+        self.aside.note(destination, head.is_ok().then(|| record.watch.us()), ctx.clock.monotonic_ms());
         let answer = head.unwrap_or_else(|_| Err(no_answer(&host, &record.phases)))?;
         let head_us = record.answered();
         let left = bound.saturating_sub(Duration::from_micros(head_us));

@@ -158,6 +158,7 @@ pub fn context(urls: &[&str], secrets: &[Arc<Secret>]) -> SendContext {
         left: Duration::from_secs(10),
         clock: Arc::new(Still(1_614_265_330_000)),
         events: (0..3).map(event).collect(),
+        slow: false,
         purpose: Purpose::Send,
     }
 }

@@ -9,6 +9,8 @@ pub struct Expected {
     pub second: Word,
     /// Requests that arrive at its own destination in one call.
     pub requests: usize,
+    /// Requests that arrive at its token endpoint, for each of its destinations.
+    pub exchanges: usize,
     /// The host ends its session by itself, between calls.
     pub leaves: bool,
 }
@@ -32,7 +34,7 @@ pub struct Word {
 impl Expected {
     pub fn read(text: &str) -> Self {
         let table: toml::Table = text.parse().unwrap();
-        let known = ["call", "class", "code", "leaves", "message", "requests", "second"];
+        let known = ["call", "class", "code", "exchanges", "leaves", "message", "requests", "second"];
         assert_eq!(table.keys().find(|key| !known.contains(&key.as_str())), None);
         let first = word(&table);
         Self {
@@ -44,10 +46,15 @@ impl Expected {
             },
             second: table.get("second").map_or_else(|| first.clone(), |second| word(second.as_table().unwrap())),
             first,
-            requests: table.get("requests").map_or(0, |number| number.as_integer().unwrap().try_into().unwrap()),
+            requests: number(&table, "requests"),
+            exchanges: number(&table, "exchanges"),
             leaves: table.get("leaves").is_some_and(|leaves| leaves.as_bool().unwrap()),
         }
     }
+}
+
+fn number(table: &toml::Table, key: &str) -> usize {
+    table.get(key).map_or(0, |number| number.as_integer().unwrap().try_into().unwrap())
 }
 
 fn word(table: &toml::Table) -> Word {

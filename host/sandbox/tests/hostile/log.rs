@@ -23,16 +23,21 @@ impl Log {
         log
     }
 
+    /// Writes what a search of this guest's lines must find.
+    pub fn plant(&self, guest: &str) {
+        tracing::trace!(connector = format!("hostile-{guest}"), planted = search::planted().join(" "));
+    }
+
     /// What should not be in it, of this guest.
     pub fn wrong(&self, guest: &str) -> Vec<String> {
         let lines = self.0.lock().unwrap();
         let of_guest = format!("connector=\"hostile-{guest}\"");
         let lines: Vec<&String> = lines.iter().filter(|line| line.contains(&of_guest)).collect();
-        let mut wrong: Vec<String> = lines
-            .iter()
-            .flat_map(|line| search::found_in(line.as_bytes()))
-            .map(|it| format!("in the log: {it}"))
-            .collect();
+        let found = search::Found::in_pieces(lines.iter().map(|line| line.as_bytes()));
+        let mut wrong: Vec<String> = found.secrets.iter().map(|secret| format!("in the log: {secret}")).collect();
+        if !found.missed().is_empty() {
+            wrong.push(format!("what is planted in the log is missed: {:?}", found.missed()));
+        }
         let said = lines.iter().filter(|line| line.starts_with("railhead::plugin ")).count();
         if said > MOST {
             wrong.push(format!("{said} lines in the log"));

@@ -3,7 +3,13 @@
 use super::canary;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
+
+/// No secret: it stands in every configuration, in every spelling, so that a search shows that it reads what it searches.
+pub const PLANTED: &str = "planted-on+purpose/5f1c%";
+/// The same for the spelling of JSON, which writes quotes in another way.
+pub const PLANTED_QUOTED: &str = "planted \"in quotes\" 77a0";
 
 /// A value that must be nowhere but where it was sent to.
 #[derive(Clone, Debug)]
@@ -25,7 +31,17 @@ pub fn all() -> Vec<Canary> {
         value("url", canary::PATH.as_bytes()),
         value("header", canary::HEADER.as_bytes()),
         value("token", canary::TOKEN.as_bytes()),
+        value("planted", PLANTED.as_bytes()),
+        value("planted in quotes", PLANTED_QUOTED.as_bytes()),
     ]
+}
+
+/// What is planted, for a configuration: JSON writes the last one as JSON does.
+pub fn planted() -> Vec<String> {
+    let all = all();
+    let plain = all.iter().filter(|canary| canary.name == "planted").flat_map(Canary::spellings);
+    let texts = plain.map(|(_, bytes)| String::from_utf8(bytes).unwrap());
+    texts.chain([PLANTED_QUOTED.to_owned()]).collect()
 }
 
 /// The second line of a PEM: the first one is alike in all keys of an algorithm.
@@ -54,19 +70,46 @@ impl Canary {
 
 /// The canaries in these bytes, and how they are written.
 pub fn found_in(bytes: &[u8]) -> Vec<String> {
-    static FINDER: LazyLock<(aho_corasick::AhoCorasick, Vec<String>)> = LazyLock::new(|| {
-        let all = all();
-        let spelt = all.iter().flat_map(|canary| canary.spellings().into_iter().map(move |it| (canary.name, it)));
-        let (names, values): (Vec<_>, Vec<_>) =
-            spelt.map(|(name, (spelling, bytes))| (format!("{name} {spelling}"), bytes)).unzip();
-        (aho_corasick::AhoCorasick::new(values).unwrap(), names)
-    });
-    let (finder, names) = &*FINDER;
-    let mut found: Vec<String> =
-        finder.find_overlapping_iter(bytes).map(|hit| names[hit.pattern().as_usize()].clone()).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
+    Found::of(bytes).secrets
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Which secrets, and how they are written.
+    pub secrets: Vec<String>,
+    /// How what was planted is written.
+    pub planted: BTreeSet<String>,
+}
+
+impl Found {
+    /// Searches these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::in_pieces([bytes])
+    }
+
+    /// Searches these pieces, each by itself.
+    pub fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        static FINDER: LazyLock<(aho_corasick::AhoCorasick, Vec<String>)> = LazyLock::new(|| {
+            let all = all();
+            let spelt = all.iter().flat_map(|canary| canary.spellings().into_iter().map(move |it| (canary.name, it)));
+            let (names, values): (Vec<_>, Vec<_>) =
+                spelt.map(|(name, (spelling, bytes))| (format!("{name} {spelling}"), bytes)).unzip();
+            (aho_corasick::AhoCorasick::new(values).unwrap(), names)
+        });
+        let (finder, names) = &*FINDER;
+        let hits = pieces.into_iter().flat_map(|piece| finder.find_overlapping_iter(piece));
+        let found: BTreeSet<&String> = hits.map(|hit| &names[hit.pattern().as_usize()]).collect();
+        let (planted, secrets): (Vec<&String>, Vec<&String>) =
+            found.into_iter().partition(|name| name.starts_with("planted "));
+        Self { secrets: secrets.into_iter().cloned().collect(), planted: planted.into_iter().cloned().collect() }
+    }
+
+    /// The spellings of what was planted that were not found. If there are any, a secret in them would not be either.
+    pub fn missed(&self) -> Vec<String> {
+        let every = ["raw", "hex", "percent", "base64", "base64 + 1", "base64 + 2"].map(|way| format!("planted {way}"));
+        every.into_iter().chain(["planted in quotes json".to_owned()]).filter(|it| !self.planted.contains(it)).collect()
+    }
 }
 
 fn percent(bytes: &[u8]) -> String {

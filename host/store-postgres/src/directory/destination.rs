@@ -2,7 +2,7 @@
 
 use super::tenant::bump;
 use crate::connect::{PostgresStore, commit};
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::rows::{bytes, count, get, int, json, numbered, time, time_opt, to_json};
 use railhead_model::{DestinationId, DestinationNo, DestinationState, Ordering, ShardNo, TenantNo};
 use railhead_store::StoreError;
@@ -17,25 +17,32 @@ const SELECT: &str = "SELECT no, tenant, id, spec::text AS spec, connector_versi
 /// What was made before the destination kept an order joins it, in one lane, in the order of its due times. The rows
 /// are locked before this (see `LOCK_UNLANED`), so a place cannot change under it.
 const GIVE_LANES: &str = "
-WITH taken AS (
-    INSERT INTO ordered (destination, seq)
-    SELECT $1, count(*) FROM work WHERE destination = $1 AND lane IS NULL
-    ON CONFLICT (destination) DO UPDATE SET seq = ordered.seq + EXCLUDED.seq RETURNING seq),
-rows AS MATERIALIZED (
+WITH rows AS MATERIALIZED (
     SELECT ctid AS spot, row_number() OVER (ORDER BY due, event, run) AS place, count(*) OVER () AS n
-    FROM work WHERE destination = $1 AND lane IS NULL)
+    FROM work WHERE destination = $1 AND lane IS NULL),
+taken AS (
+    INSERT INTO ordered (destination, seq) SELECT $1, count(*) FROM rows
+    ON CONFLICT (destination) DO UPDATE SET seq = ordered.seq + EXCLUDED.seq RETURNING seq)
 UPDATE work w SET lane = $2, seq = taken.seq - rows.n + rows.place, rev = w.rev + 1
 FROM rows CROSS JOIN taken
 WHERE w.ctid = rows.spot";
 
-const LOCK_UNLANED: &str = "SELECT count(*) FROM (SELECT 1 FROM work WHERE destination = $1 AND lane IS NULL ORDER BY event, run FOR UPDATE) x";
+/// In the order in which results are recorded. They are found by their due times: in the other order they would be
+/// looked for in the whole queue.
+const LOCK_UNLANED: &str = "
+WITH chosen AS MATERIALIZED (
+    SELECT event, destination, run FROM work WHERE destination = $1 AND lane IS NULL ORDER BY destination, due)
+SELECT count(*) FROM (SELECT * FROM chosen ORDER BY event, destination, run) s
+CROSS JOIN LATERAL (
+    SELECT 1 FROM work w WHERE w.event = s.event AND w.destination = s.destination AND w.run = s.run FOR UPDATE
+) w";
 
 pub async fn by_id(
     store: &PostgresStore,
     tenant: TenantNo,
     id: &DestinationId,
 ) -> Result<Option<Destination>, StoreError> {
-    let mut connection = store.desk().await?;
+    let mut connection = store.reader(tenant).await?;
     let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE tenant = $1 AND id = $2")))
         .bind(tenant.0)
         .bind(id.as_str())
@@ -46,7 +53,7 @@ pub async fn by_id(
 }
 
 pub async fn of_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<Vec<Destination>, StoreError> {
-    let mut connection = store.desk().await?;
+    let mut connection = store.reader(tenant).await?;
     let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE tenant = $1 ORDER BY no")))
         .bind(tenant.0)
         .fetch_all(&mut *connection)
@@ -61,7 +68,7 @@ pub async fn page(
     before: Option<DestinationNo>,
     limit: u32,
 ) -> Result<Vec<Destination>, StoreError> {
-    let mut connection = store.desk().await?;
+    let mut connection = store.reader(tenant).await?;
     let sql = format!("{SELECT} WHERE tenant = $1 AND no < $2 ORDER BY no DESC LIMIT $3");
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
@@ -86,7 +93,7 @@ pub async fn standings(
     .bind(tenant.0)
     .bind(before.map_or(i64::MAX, |no| no.0))
     .bind(i64::from(limit))
-    .fetch_all(&mut *store.desk().await?)
+    .fetch_all(&mut *store.reader(tenant).await?)
     .await
     .map_err(undone)?;
     let read = |row: &PgRow| {
@@ -132,7 +139,7 @@ pub async fn next_no(store: &PostgresStore) -> Result<DestinationNo, StoreError>
         .fetch_one(&mut *store.desk().await?)
         .await
         .map(DestinationNo)
-        .map_err(committing)
+        .commits()
 }
 
 pub async fn put(store: &PostgresStore, given: &Destination, expect: Expect) -> Result<Destination, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::connect::{PostgresStore, commit};
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::rows::{get, json, time, to_json};
 use railhead_model::{EnvironmentNo, Timestamp};
 use railhead_store::StoreError;
@@ -160,7 +160,7 @@ pub async fn delete_event_type(
         .bind(name)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -1,7 +1,7 @@
 //! Small values of the whole store, API keys, stored answers.
 
 use crate::connect::PostgresStore;
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::rows::{bytes, get, time, time_opt};
 use bytes::Bytes;
 use railhead_model::{EnvironmentNo, KeyId, Timestamp};
@@ -24,7 +24,7 @@ pub async fn put_meta(store: &PostgresStore, name: &str, value: &[u8]) -> Result
         .bind(value)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     meta(store, name).await?.ok_or(StoreError::NotFound("named value"))
 }
 
@@ -35,7 +35,7 @@ pub async fn replace_meta(store: &PostgresStore, name: &str, old: &[u8], new: &[
         .bind(new)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -67,7 +67,7 @@ pub async fn put_key(store: &PostgresStore, key: &Key) -> Result<(), StoreError>
     .execute(&mut *store.desk().await?)
     .await
     .map(|_| ())
-    .map_err(committing)
+    .commits()
 }
 
 pub async fn keys(store: &PostgresStore, environment: Option<EnvironmentNo>) -> Result<Vec<Key>, StoreError> {
@@ -112,7 +112,7 @@ pub async fn put_answer(
     .execute(&mut *store.desk().await?)
     .await
     .map(|_| ())
-    .map_err(committing)
+    .commits()
 }
 
 fn key(row: &PgRow) -> Result<Key, StoreError> {

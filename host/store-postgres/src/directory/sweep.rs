@@ -14,7 +14,10 @@ const STEP: i64 = 10_000;
 /// it is while its row is locked.
 const LOCK: &str = "
 WITH chosen AS MATERIALIZED (
-    SELECT event, destination, run FROM work WHERE destination = ANY($1::bigint[]) LIMIT $2)
+    SELECT w.event, w.destination, w.run FROM unnest($1::bigint[]) AS u(no)
+    CROSS JOIN LATERAL (
+        SELECT * FROM work w WHERE w.destination = u.no ORDER BY w.destination, w.due LIMIT $2
+    ) w LIMIT $2)
 SELECT w.place FROM (SELECT * FROM chosen ORDER BY event, destination, run) s
 CROSS JOIN LATERAL (
     SELECT w.ctid::text AS place FROM work w
@@ -47,9 +50,30 @@ pub async fn delete_destination(
     id: &DestinationId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let Some((nos, taken)) = store.desk_write(first_of_destination(store, tenant, id, now)).await? else {
+        return Ok(false);
+    };
+    take_rest(store, &nos, Some(now), taken).await?;
+    Ok(true)
+}
+
+/// As [`delete_destination`], without a record of what waited.
+pub async fn delete_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<bool, StoreError> {
+    let Some((nos, taken)) = store.desk_write(first_of_tenant(store, tenant)).await? else { return Ok(false) };
+    take_rest(store, &nos, None, taken).await?;
+    Ok(true)
+}
+
+/// The numbers of the destinations that went, and how much waiting was taken; `None` if there is no such destination.
+async fn first_of_destination(
+    store: &PostgresStore,
+    tenant: TenantNo,
+    id: &DestinationId,
+    now: Timestamp,
+) -> Result<Option<(Vec<i64>, i64)>, StoreError> {
     let mut transaction = store.desk_begin().await?;
     match bump(&mut transaction, tenant).await {
-        Err(StoreError::NotFound(_)) => return Ok(false),
+        Err(StoreError::NotFound(_)) => return Ok(None),
         other => other?,
     }
     let no: Option<i64> = sqlx::query_scalar("DELETE FROM destination WHERE tenant = $1 AND id = $2 RETURNING no")
@@ -58,20 +82,14 @@ pub async fn delete_destination(
         .fetch_optional(&mut *transaction)
         .await
         .map_err(undone)?;
-    let Some(no) = no else { return Ok(false) };
+    let Some(no) = no else { return Ok(None) };
     forget(&mut transaction, &[no]).await?;
-    let mut taken = take(&mut transaction, &[no], Some(now)).await?;
+    let taken = take(&mut transaction, &[no], Some(now)).await?;
     commit(transaction).await?;
-    while taken == STEP {
-        let mut transaction = store.desk_begin().await?;
-        taken = take(&mut transaction, &[no], Some(now)).await?;
-        commit(transaction).await?;
-    }
-    Ok(true)
+    Ok(Some((vec![no], taken)))
 }
 
-/// As [`delete_destination`], without a record of what waited.
-pub async fn delete_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<bool, StoreError> {
+async fn first_of_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<Option<(Vec<i64>, i64)>, StoreError> {
     let mut transaction = store.desk_begin().await?;
     let gone = sqlx::query("DELETE FROM tenant WHERE no = $1")
         .bind(tenant.0)
@@ -79,7 +97,7 @@ pub async fn delete_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<bo
         .await
         .map_err(undone)?;
     if gone.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     let nos: Vec<i64> = sqlx::query_scalar("DELETE FROM destination WHERE tenant = $1 RETURNING no")
         .bind(tenant.0)
@@ -90,14 +108,28 @@ pub async fn delete_tenant(store: &PostgresStore, tenant: TenantNo) -> Result<bo
     for sql in OF_TENANT {
         sqlx::query(sql).bind(tenant.0).execute(&mut *transaction).await.map_err(undone)?;
     }
-    let mut taken = take(&mut transaction, &nos, None).await?;
+    let taken = take(&mut transaction, &nos, None).await?;
     commit(transaction).await?;
+    Ok(Some((nos, taken)))
+}
+
+async fn take_rest(
+    store: &PostgresStore,
+    destinations: &[i64],
+    cancel: Option<Timestamp>,
+    mut taken: i64,
+) -> Result<(), StoreError> {
     while taken == STEP {
-        let mut transaction = store.desk_begin().await?;
-        taken = take(&mut transaction, &nos, None).await?;
-        commit(transaction).await?;
+        taken = store.desk_write(take_step(store, destinations, cancel)).await?;
     }
-    Ok(true)
+    Ok(())
+}
+
+async fn take_step(store: &PostgresStore, destinations: &[i64], cancel: Option<Timestamp>) -> Result<i64, StoreError> {
+    let mut transaction = store.desk_begin().await?;
+    let taken = take(&mut transaction, destinations, cancel).await?;
+    commit(transaction).await?;
+    Ok(taken)
 }
 
 /// Ends some of what waits at these destinations as cancelled; without a time it goes unrecorded.

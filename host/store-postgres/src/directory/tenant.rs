@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::connect::{PostgresStore, commit};
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::rows::{bytes, get, json, time, to_json};
 use railhead_model::{EnvironmentNo, TenantId, TenantNo};
 use railhead_store::StoreError;
@@ -93,7 +93,7 @@ pub async fn replace_wrapped_key(
         .bind(new)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use railhead_model::{AttemptKey, DeliveryKey, DeliveryState, End, EventUid, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::history::{AttemptRow, DeliveryFilter, DeliveryRow, MAX_EXAMINED, Page};
+use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// Every attempt of a delivery, by n; the one that ended it is inline in its row.
@@ -34,17 +35,17 @@ SELECT 0::smallint, (SELECT count(*) FROM (
 UNION ALL
 SELECT -1::smallint, (SELECT count(*) FROM (
     SELECT 1 FROM destination t CROSS JOIN LATERAL (
-        SELECT 1 FROM work w WHERE w.destination = t.no AND w.tries = 0 LIMIT $2) w
+        SELECT 1 FROM work w WHERE w.destination = t.no AND w.tries = 0 ORDER BY w.destination, w.due LIMIT $2) w
     WHERE t.tenant = $1 LIMIT $2) x)
 UNION ALL
 SELECT -2::smallint, (SELECT count(*) FROM (
     SELECT 1 FROM destination t CROSS JOIN LATERAL (
-        SELECT 1 FROM work w WHERE w.destination = t.no AND w.tries > 0 LIMIT $2) w
+        SELECT 1 FROM work w WHERE w.destination = t.no AND w.tries > 0 ORDER BY w.destination, w.due LIMIT $2) w
     WHERE t.tenant = $1 LIMIT $2) x)";
 
 pub async fn of_event(store: &PostgresStore, tenant: TenantNo, uid: EventUid) -> Result<Vec<DeliveryRow>, StoreError> {
     let filter = DeliveryFilter { event: Some(uid), ..DeliveryFilter::default() };
-    let mut connection = store.desk().await?;
+    let mut connection = store.reader(tenant).await?;
     let (mut all, mut cursor) = (Vec::new(), Some(LAST));
     while let Some(before) = cursor {
         let step = step(&mut connection, Way::Back, tenant, &filter, before).await?;
@@ -56,10 +57,17 @@ pub async fn of_event(store: &PostgresStore, tenant: TenantNo, uid: EventUid) ->
 }
 
 pub async fn one(store: &PostgresStore, tenant: TenantNo, key: DeliveryKey) -> Result<Option<DeliveryRow>, StoreError> {
+    find(&mut *store.reader(tenant).await?, tenant, key).await
+}
+
+async fn find(
+    connection: &mut PgConnection,
+    tenant: TenantNo,
+    key: DeliveryKey,
+) -> Result<Option<DeliveryRow>, StoreError> {
     let filter = DeliveryFilter { destination: Some(key.destination), ..DeliveryFilter::default() };
     let before = DeliveryKey { run: key.run.saturating_add(1), ..key };
-    let events = [key.event.0];
-    let found = rows(&mut *store.desk().await?, Way::Back, tenant, &filter, before, &events).await?;
+    let found = rows(connection, Way::Back, tenant, &filter, before, &[key.event.0]).await?;
     Ok(found.into_iter().next().filter(|row| row.key == key))
 }
 
@@ -70,7 +78,7 @@ pub async fn list(
     before: Option<DeliveryKey>,
     limit: u32,
 ) -> Result<Page<DeliveryRow, DeliveryKey>, StoreError> {
-    let mut connection = store.desk().await?;
+    let mut connection = store.reader(tenant).await?;
     let mut page = Page { rows: Vec::new(), next: None };
     let (mut cursor, mut examined) = (before.unwrap_or(LAST), 0);
     loop {
@@ -101,14 +109,15 @@ pub async fn attempts(
     tenant: TenantNo,
     key: DeliveryKey,
 ) -> Result<Vec<AttemptRow>, StoreError> {
-    if one(store, tenant, key).await?.is_none() {
+    let mut connection = store.reader(tenant).await?;
+    if find(&mut connection, tenant, key).await?.is_none() {
         return Ok(Vec::new());
     }
     let rows = sqlx::query(ATTEMPTS)
         .bind(key.event.0)
         .bind(key.destination.0)
         .bind(int(key.run))
-        .fetch_all(&mut *store.desk().await?)
+        .fetch_all(&mut *connection)
         .await
         .map_err(undone)?;
     let mut by_n = BTreeMap::new();
@@ -118,12 +127,12 @@ pub async fn attempts(
         }
     }
     let mut rows: Vec<_> = by_n.into_values().collect();
-    resolve(store, &mut rows).await?;
+    resolve(&mut connection, &mut rows).await?;
     Ok(rows)
 }
 
 /// Puts shared transcripts into the rows that refer to them.
-async fn resolve(store: &PostgresStore, rows: &mut [AttemptRow]) -> Result<(), StoreError> {
+async fn resolve(connection: &mut PgConnection, rows: &mut [AttemptRow]) -> Result<(), StoreError> {
     for row in rows {
         let Some(AttemptKey { delivery, n }) = row.owner else { continue };
         let sealed: Option<Vec<u8>> = sqlx::query_scalar(SHARED)
@@ -131,7 +140,7 @@ async fn resolve(store: &PostgresStore, rows: &mut [AttemptRow]) -> Result<(), S
             .bind(delivery.destination.0)
             .bind(i64::from(delivery.run))
             .bind(int(n))
-            .fetch_optional(&mut *store.desk().await?)
+            .fetch_optional(&mut *connection)
             .await
             .map_err(undone)?;
         row.transcript = sealed.map(Bytes::from);
@@ -147,7 +156,7 @@ pub async fn counts(
     let rows = sqlx::query(COUNTS)
         .bind(tenant.0)
         .bind(i64::from(cap))
-        .fetch_all(&mut *store.desk().await?)
+        .fetch_all(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)?;
     let mut counts = BTreeMap::new();

@@ -1,9 +1,10 @@
 //! Events as they are listed.
 
 use crate::connect::PostgresStore;
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::partition::uid_bound;
 use crate::rows::{bytes, count, get, numbered, time};
+use bytes::Bytes;
 use railhead_model::{EventUid, Origin, Route, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::history::{EventFilter, EventRow, MAX_EXAMINED, Page};
@@ -20,7 +21,7 @@ pub async fn by_uid(store: &PostgresStore, tenant: TenantNo, uid: EventUid) -> R
     let row = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE uid = $1 AND tenant = $2")))
         .bind(uid.0)
         .bind(tenant.0)
-        .fetch_optional(&mut *store.desk().await?)
+        .fetch_optional(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)?;
     row.as_ref().map(read).transpose()
@@ -32,7 +33,7 @@ pub async fn by_id(store: &PostgresStore, tenant: TenantNo, id: &str) -> Result<
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(tenant.0)
         .bind(id)
-        .fetch_optional(&mut *store.desk().await?)
+        .fetch_optional(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)?;
     let given = row.as_ref().map(read).transpose()?;
@@ -78,13 +79,24 @@ pub async fn list(
     }
 }
 
+pub async fn payload(store: &PostgresStore, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError> {
+    let payload: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT payload FROM event WHERE uid = $1 AND tenant = $2")
+            .bind(uid.0)
+            .bind(tenant.0)
+            .fetch_optional(&mut *store.reader(tenant).await?)
+            .await
+            .map_err(undone)?;
+    Ok(payload.flatten().map(Bytes::from))
+}
+
 pub async fn erase_payload(store: &PostgresStore, tenant: TenantNo, uid: EventUid) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE event SET payload = NULL WHERE uid = $1 AND tenant = $2")
         .bind(uid.0)
         .bind(tenant.0)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -95,7 +107,7 @@ async fn chunk(store: &PostgresStore, tenant: TenantNo, low: Uuid, high: Uuid) -
         .bind(low)
         .bind(high)
         .bind(CHUNK as i64)
-        .fetch_all(&mut *store.desk().await?)
+        .fetch_all(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)
 }

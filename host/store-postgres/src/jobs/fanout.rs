@@ -24,6 +24,9 @@ INSERT INTO delivery (event, destination, run, tenant, state, code, attempts, tr
 SELECT $1, u.destination, 0, $2, $6, 'destination-deleted', 0, 0, $7, $4, $3 FROM unnest($5::bigint[]) AS u(destination)
 ON CONFLICT DO NOTHING";
 
+const SOURCE: &str =
+    "SELECT route, at, origin, payload_bytes FROM event WHERE uid >= $1 AND uid <= $1 ORDER BY uid LIMIT 1";
+
 /// A fan-out as it is claimed.
 struct Claimed {
     event: EventUid,
@@ -112,11 +115,7 @@ async fn make(
 }
 
 async fn source(connection: &mut PgConnection, event: EventUid) -> Result<Option<Source>, StoreError> {
-    let row = sqlx::query("SELECT route, at, origin, payload_bytes FROM event WHERE uid = $1")
-        .bind(event.0)
-        .fetch_optional(connection)
-        .await
-        .map_err(undone)?;
+    let row = sqlx::query(SOURCE).bind(event.0).fetch_optional(connection).await.map_err(undone)?;
     let Some(row) = row else { return Ok(None) };
     let route = Route::decode(get(&row, "route")?).map_err(|error| StoreError::Damaged(error.to_string()))?;
     let bytes = get(&row, "payload_bytes")?;

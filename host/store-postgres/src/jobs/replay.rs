@@ -1,7 +1,7 @@
 //! Replay: ended deliveries are delivered again, in their original order.
 
 use crate::connect::{PostgresStore, commit};
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::history::walk::{self, Way};
 use crate::rows::{get, int, json, key, numbered, time, time_opt, to_json};
 use railhead_model::{DeliveryKey, JobId, Origin, TenantNo, Timestamp};
@@ -20,7 +20,8 @@ const CLAIM: &str = "
 SELECT j.id, j.tenant, j.filter::text AS filter, j.state, j.examined, j.created, j.created_at, j.ended_at, j.event,
     j.destination, j.run, o.open
 FROM job j
-CROSS JOIN LATERAL (SELECT count(*) AS open FROM (SELECT 1 FROM work w WHERE w.job = j.id LIMIT $1) x) o
+CROSS JOIN LATERAL (SELECT count(*) AS open FROM (
+    SELECT 1 FROM work w WHERE w.job >= j.id AND w.job <= j.id ORDER BY w.job LIMIT $1) x) o
 WHERE j.state = 0 AND o.open < $1
 ORDER BY j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED";
 
@@ -38,14 +39,14 @@ pub async fn start(store: &PostgresStore, new: &NewReplay) -> Result<(), StoreEr
     .execute(&mut *store.desk().await?)
     .await
     .map(|_| ())
-    .map_err(committing)
+    .commits()
 }
 
 pub async fn one(store: &PostgresStore, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError> {
     let row = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE id = $1 AND tenant = $2")))
         .bind(id.0)
         .bind(tenant.0)
-        .fetch_optional(&mut *store.desk().await?)
+        .fetch_optional(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)?;
     row.as_ref().map(read).transpose()
@@ -61,7 +62,7 @@ pub async fn list(
         .bind(tenant.0)
         .bind(before.map_or(uuid::Uuid::max(), |id| id.0))
         .bind(i64::from(limit))
-        .fetch_all(&mut *store.desk().await?)
+        .fetch_all(&mut *store.reader(tenant).await?)
         .await
         .map_err(undone)?;
     rows.iter().map(read).collect()
@@ -75,7 +76,7 @@ pub async fn cancel(store: &PostgresStore, tenant: TenantNo, id: JobId, now: Tim
         .bind(now.0)
         .execute(&mut *store.desk().await?)
         .await
-        .map_err(committing)?;
+        .commits()?;
     Ok(done.rows_affected() == 1)
 }
 

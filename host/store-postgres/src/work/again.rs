@@ -19,7 +19,9 @@ CROSS JOIN LATERAL (
     SELECT * FROM delivery d WHERE d.event = u.event AND d.destination = u.destination AND d.run = u.run LIMIT 1
 ) d
 CROSS JOIN LATERAL (SELECT x.spec FROM destination x WHERE x.no = u.destination LIMIT 1) x
-CROSS JOIN LATERAL (SELECT e.payload_bytes FROM event e WHERE e.uid = u.event LIMIT 1) e
+CROSS JOIN LATERAL (
+    SELECT e.payload_bytes FROM event e WHERE e.uid >= u.event AND e.uid <= u.event ORDER BY e.uid LIMIT 1
+) e
 ORDER BY u.ord"#;
 
 /// Each at the run after the last one of its pair, waiting or ended.

@@ -1,7 +1,7 @@
 //! Stable batches: members are written once and never change.
 
 use crate::connect::PostgresStore;
-use crate::error::{committing, undone};
+use crate::error::{Commits, undone};
 use crate::rows::{count, get, int, time, unsigned};
 use railhead_model::{DeliveryKey, DestinationNo, EventUid, HostId};
 use railhead_store::StoreError;
@@ -56,7 +56,7 @@ pub async fn close(store: &PostgresStore, host: HostId, destination: Destination
     .bind(number(no))
     .fetch_optional(&mut *store.engine().await?)
     .await
-    .map_err(committing)?;
+    .commits()?;
     open.map(|_| ()).ok_or(StoreError::Fenced)
 }
 

@@ -2,7 +2,7 @@
 
 use super::parts;
 use crate::connect::PostgresStore;
-use crate::error::{NO_PARTITION, committing};
+use crate::error::{Commits, NO_PARTITION};
 use railhead_model::{DeliveryKey, End, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::work::{Command, Commanded};
@@ -44,6 +44,6 @@ async fn run(
             sqlx::query(CANCEL).bind(event).bind(destination).bind(run).bind(now.0).bind(End::Cancelled as i16)
         }
     };
-    let done = query.fetch_optional(&mut *store.engine().await?).await.map_err(committing)?;
+    let done = query.fetch_optional(&mut *store.engine().await?).await.commits()?;
     Ok(if done.is_some() { Commanded::Done } else { Commanded::NotWaiting })
 }

@@ -20,7 +20,7 @@ pub struct Fixture {
     pub url: String,
     pub tenant: Tenant,
     pub host: HostId,
-    made: u64,
+    pub made: u64,
 }
 
 impl Fixture {
@@ -34,6 +34,11 @@ impl Fixture {
         let host = HostId::new(NOON, [1; 10]);
         store.join(host, NOON).await.expect("a host");
         Some(Self { store, url, tenant, host, made: 0 })
+    }
+
+    /// Over a store and a tenant that are there, without a host.
+    pub fn over(store: PostgresStore, tenant: Tenant) -> Self {
+        Self { store, url: String::new(), tenant, host: HostId::new(NOON, [1; 10]), made: 0 }
     }
 
     pub async fn destination(&mut self, id: &str, ordering: Ordering) -> DestinationNo {

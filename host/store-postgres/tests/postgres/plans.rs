@@ -1,46 +1,118 @@
-//! The plans of hot statements: index probes only, on a table that was full and is empty, and on a full one.
+//! The plans of hot statements, and of what people read: index probes only, on tables that were full and are empty, and
+//! on full ones; and no look into a day that the asked uids rule out.
 
 use crate::fixture::{Fixture, NOON, end, retry};
+use crate::security::{Filled, fill, number};
 use crate::server;
-use railhead_model::{End, Ordering};
+use railhead_model::time::DAY_MS;
+use railhead_model::{DestinationNo, End, Ordering, Origin, Timestamp};
+use railhead_store::directory::Expect;
+use railhead_store::history::{DeliveryFilter, EventFilter};
 use railhead_store::work::Command;
-use railhead_store::{Accept, Position, Record, RefillAsk, WorkStore};
+use railhead_store::{Accept, Directory, History, Jobs, Position, Record, RefillAsk, WorkStore};
 use railhead_store_postgres::{PostgresOptions, PostgresStore};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+/// Each plan with what was really run of it.
 const SETUP: &str = "
 DO $$ BEGIN
     EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = auto_explain', current_database());
     EXECUTE format('ALTER DATABASE %I SET auto_explain.log_min_duration = 0', current_database());
+    EXECUTE format('ALTER DATABASE %I SET auto_explain.log_analyze = on', current_database());
 END $$;
 ALTER TABLE work SET (autovacuum_enabled = off)";
 
-const FILL: &str = "
+/// Waiting deliveries of somebody else.
+const FILL_QUEUE: &str = "
 INSERT INTO work (event, destination, run, tenant, due, origin, made_at)
-SELECT gen_random_uuid(), 1000 + i % 50, 0, 1, i, 0, i FROM generate_series(1, 60000) AS i; ANALYZE work";
+SELECT (lpad(to_hex(NOON + 2000), 12, '0') || lpad(to_hex(i), 20, '0'))::uuid, 1000 + i % 50, 0, 999, i, 0, i
+    FROM generate_series(1, 60000) AS i; ANALYZE work";
 
-const EMPTY: &str = "DELETE FROM work WHERE destination >= 1000; ANALYZE work";
+/// A queue may be empty after it was full. Days are only ever filled, after their statistics said that they are empty.
+const EMPTY_QUEUE: &str = "DELETE FROM work WHERE tenant = 999; ANALYZE work, event, delivery, attempt";
+
+/// Events and ended deliveries of somebody else, of noon.
+const FILL_DAY: &str = "
+INSERT INTO event (uid, tenant, idh, digest, id, type, at, route, origin, head, payload_bytes)
+SELECT (lpad(to_hex(NOON + 1000), 12, '0') || lpad(to_hex(i), 20, '0'))::uuid, 999, gen_random_uuid(), gen_random_uuid(),
+    'x', 'x', 0, '', 0, '', 0 FROM generate_series(1, 10000) AS i;
+INSERT INTO delivery (event, destination, run, tenant, state, code, attempts, tries, at, origin, made_at)
+SELECT (lpad(to_hex(NOON + 1000), 12, '0') || lpad(to_hex(i), 20, '0'))::uuid, 1000 + i % 50, 0, 999, i % 2, '', 1, 1, 0, 0, 0
+    FROM generate_series(1, 10000) AS i";
+
+const ANALYZE: &str = "ANALYZE work, event, delivery, attempt";
+
+/// What the database is like, and how it came to be so.
+const STATES: [(&str, &[&str]); 3] = [
+    ("queue full once, empty now", &[FILL_QUEUE, EMPTY_QUEUE]),
+    ("days filled since their statistics", &[FILL_DAY]),
+    ("all full", &[FILL_QUEUE, ANALYZE]),
+];
+
+/// Words of each hot statement.
+const HOT: [&str; 18] = [
+    "AS u(uid, tenant, gen,",
+    "first.digest",
+    "AS r(ord, event",
+    "AS u(ord, event",
+    "AS u(ord, destination, due",
+    "AS u(ord, destination, seq",
+    "SELECT u.no, w.due",
+    "AS n FROM (\n    SELECT 1 FROM work",
+    "AS u(uid)\nCROSS JOIN LATERAL (\n    SELECT * FROM event e",
+    "SET due = $4, rev = rev + 1",
+    "'cancelled'",
+    "last.run + 1",
+    "CASE WHEN w.starts_tries",
+    "AS open FROM (",
+    "WITH old AS MATERIALIZED",
+    "row_number() OVER (ORDER BY due",
+    "WITH chosen AS MATERIALIZED (\n    SELECT w.event",
+    "WITH chosen AS MATERIALIZED (\n    SELECT event",
+];
+
+/// Words of each statement that people read with.
+const READ: [&str; 11] = [
+    "head, origin FROM event WHERE uid = $1",
+    "head, origin FROM event WHERE tenant = $1 AND id",
+    "head, origin FROM event WHERE tenant = $1 AND uid",
+    "SELECT uid FROM event WHERE tenant",
+    "AS uid FROM delivery WHERE destination",
+    "AS uid FROM delivery WHERE tenant",
+    "AS u(uid)\n            CROSS JOIN LATERAL (SELECT e.type",
+    "FROM attempt WHERE event = $1",
+    "SELECT sealed FROM transcript",
+    "s(state)",
+    "FROM credential WHERE destination",
+];
 
 #[tokio::test]
-async fn hot_statements_probe_indexes_whatever_the_statistics_say() {
+async fn statements_probe_indexes_whatever_the_statistics_say() {
     let Some(mut f) = Fixture::new().await else { return };
     let mut admin = PgConnection::connect(&f.url).await.expect("a connection");
     f.store.ensure_partitions(NOON).await.expect("partitions");
+    let filled = fill(&mut f, "filled").await;
     sqlx::raw_sql(SETUP).execute(&mut admin).await.expect("the setup");
-    for (what, sql) in [("full once, empty now", &[FILL, EMPTY][..]), ("full", &[FILL][..])] {
+    for (what, sql) in STATES {
         for sql in sql {
-            sqlx::raw_sql(*sql).execute(&mut admin).await.expect("rows");
+            let sql = sql.replace("NOON", &NOON.0.to_string());
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.expect("rows");
         }
         let seen = server::log().len();
         f.store = PostgresStore::connect(&f.url, &PostgresOptions::default()).await.expect("a connection");
-        run_all(&mut f, what).await;
+        run_hot(&mut f, what).await;
         f.store.close().await;
-        check(what, &server::log()[seen..]);
+        check(what, &plans(&server::log()[seen..], "tenant"), &HOT);
+        let seen = server::log().len();
+        f.store = PostgresStore::connect(&f.url, &PostgresOptions::default()).await.expect("a connection");
+        run_reads(&f, &filled).await;
+        f.store.close().await;
+        check(what, &plans(&server::log()[seen..], "tenant"), &READ);
     }
 }
 
 /// Every hot statement at least once.
-async fn run_all(f: &mut Fixture, what: &str) {
+async fn run_hot(f: &mut Fixture, what: &str) {
     let to = f.destination(&what.replace([' ', ','], "-"), Ordering::None).await;
     let mut events: Vec<_> = (0..30).map(|_| f.event(NOON, &[to])).collect();
     events[0].lanes = vec![(to, [1; 16])];
@@ -53,38 +125,118 @@ async fn run_all(f: &mut Fixture, what: &str) {
     let mut batch: Vec<_> = rows.iter().map(|row| end(row.key, row.tenant, row.rev, 1, End::Delivered)).collect();
     batch[0] = retry(rows[0].key, rows[0].tenant, 0, 1);
     batch[1] = end(rows[1].key, rows[1].tenant, 7, 1, End::Delivered);
+    f.store.start(f.host, &[rows[0].key]).await.expect("a start");
     f.store.record(f.host, &batch).await.expect("answers");
     f.store.survey(&[to]).await.expect("due times");
     f.store.waiting(&[to], 10).await.expect("counts");
     f.store.payloads(&[events[3].uid]).await.expect("events");
     f.store.command(rows[0].key, Command::RetryNow, NOON).await.expect("a command");
     f.store.command(rows[0].key, Command::Cancel, NOON).await.expect("a command");
+    f.store.redeliver(rows[5].key, Origin::Retry, NOON).await.expect("a run");
+    run_jobs(f, to).await;
 }
 
-fn check(what: &str, log: &str) {
-    let plans: Vec<_> = log.split("Query Text:").skip(1).collect();
-    for statement in [
-        "AS u(uid, tenant, gen,",
-        "first.digest",
-        "AS r(ord, event",
-        "AS u(ord, event",
-        "AS u(ord, destination, due",
-        "AS u(ord, destination, seq",
-        "SELECT u.no, w.due",
-        "AS n FROM (SELECT 1 FROM work",
-    ] {
-        assert!(plans.iter().any(|plan| plan.contains(statement)), "{what}: no plan of {statement}");
-    }
-    for plan in plans.iter().filter(|plan| plan.contains("work") || plan.contains("event")) {
-        let tables = ["work", "event", "delivery", "attempt", "tenant", "host"];
-        assert!(!tables.iter().any(|table| plan.contains(&format!("Seq Scan on {table}"))), "{what}: {plan}");
-        let lines: Vec<_> = plan.lines().collect();
-        for (i, line) in lines.iter().enumerate() {
-            let scan = line.contains("Scan using")
-                && ["work", "event", "delivery"].iter().any(|t| line.contains(&format!(" on {t}")));
-            let probed =
-                lines[i + 1..].iter().take_while(|next| !next.contains("->")).any(|next| next.contains("Index Cond:"));
-            assert!(!scan || probed, "{what}: a whole index is read: {line}\n{plan}");
+/// What goes through a queue that may be long.
+async fn run_jobs(f: &mut Fixture, to: DestinationNo) {
+    f.store.step_replay(NOON).await.expect("a step");
+    f.store.step_expiry(NOON.plus_ms(-DAY_MS), NOON).await.expect("a step");
+    let mut ordered = f.store.destinations_by_no(&[to]).await.expect("a read").remove(0);
+    ordered.spec.ordering = Ordering::Destination;
+    f.store.put_destination(&ordered, Expect::Anything).await.expect("a write");
+    assert!(f.store.delete_destination(f.tenant.no, &ordered.id, NOON).await.expect("a deletion"));
+}
+
+/// Every statement that people read with.
+async fn run_reads(f: &Fixture, filled: &Filled) {
+    let (store, tenant, key) = (&f.store, f.tenant.no, filled.keys[1]);
+    store.event(tenant, key.event).await.expect("an event");
+    store.event_by_id(tenant, &format!("order-{}", number(tenant))).await.expect("an event");
+    // Of one day: no other is looked at.
+    let (since, until) = (Some(NOON.plus_ms(-1)), Some(NOON.plus_ms(1)));
+    store.events(tenant, &EventFilter { since, until, event_type: None }, None, 10).await.expect("events");
+    store.deliveries_of(tenant, key.event).await.expect("deliveries");
+    store.attempts(tenant, key).await.expect("attempts");
+    store.counts(tenant, 10).await.expect("counts");
+    for states in [vec![], vec![railhead_model::DeliveryState::Dead]] {
+        for destination in [None, Some(filled.destination)] {
+            let filter =
+                DeliveryFilter { destination, states: states.clone(), since, until, ..DeliveryFilter::default() };
+            store.deliveries(tenant, &filter, None, 10).await.expect("deliveries");
         }
     }
+    store.replay(tenant, filled.job).await.expect("a replay");
+    store.replays(tenant, None, 10).await.expect("replays");
+    store.destinations(tenant).await.expect("destinations");
+    store.standings(tenant, None, 10).await.expect("destinations");
+}
+
+/// Statements with their plans.
+fn plans<'a>(log: &'a str, one_of: &str) -> Vec<&'a str> {
+    let plans: Vec<_> = log.split("Query Text:").skip(1).collect();
+    assert!(plans.iter().any(|plan| plan.contains(one_of)), "no plan in the log");
+    plans
+}
+
+fn check(what: &str, plans: &[&str], statements: &[&str]) {
+    let plain = |text: &str| text.replace('\t', "");
+    for statement in statements {
+        let found = plans.iter().any(|plan| plain(plan).contains(statement));
+        assert!(found, "{what}: no plan of {statement}");
+    }
+    for plan in plans {
+        let lines: Vec<_> = plan.lines().collect();
+        for (i, line) in lines.iter().enumerate() {
+            let tables = ["work", "event", "delivery", "attempt", "transcript", "tenant", "host", "destination", "job"];
+            assert!(!tables.iter().any(|t| line.contains(&format!("Seq Scan on {t}"))), "{what}: {line}\n{plan}");
+            let own = || lines[i + 1..].iter().take_while(|next| !next.contains("->"));
+            let condition = own().find(|next| next.contains("Index Cond:")).copied().unwrap_or_default();
+            let Some(leads) = leading(line) else { continue };
+            let begins = match leads {
+                "destination" | "tenant" => [format!("({leads} ="), format!("ROW({leads}")],
+                _ => [format!("({leads} "), format!("ROW({leads}")],
+            };
+            let probes = begins.iter().any(|begin| condition.contains(begin));
+            assert!(probes, "{what}: a whole index may be read: {line}\n{condition}\n{plan}");
+        }
+    }
+    for statement in statements.iter().filter(|statement| !EVERY_DAY.contains(statement)) {
+        for plan in plans.iter().filter(|plan| plain(plan).contains(statement)) {
+            let strays: Vec<_> = plan.lines().filter(|line| is_stray(line)).collect();
+            assert_eq!(strays, Vec::<&str>::new(), "{what}: days are read that cannot have it: {plan}");
+        }
+    }
+}
+
+/// The first column of the index that a line scans: without a condition on it the scan is no probe, whatever it costs
+/// while the table is small. Days that a run did not touch count too: they show the plans of days that are still empty.
+fn leading(line: &str) -> Option<&'static str> {
+    let (_, name) = line.split_once(" using ")?;
+    let name = name.split(' ').next()?;
+    let of = |table: &str| name.starts_with(table);
+    Some(match name {
+        _ if name.ends_with("_idh") => "idh",
+        "work_due" | "work_seq" | "work_lane" => "destination",
+        "work_job" => "job",
+        _ if name.ends_with("_destination_event_idx") => "destination",
+        _ if name.ends_with("_tenant_uid_idx") || name.ends_with("_tenant_id_idx") => "tenant",
+        _ if name.ends_with("_tenant_event_idx") || name == "job_tenant" => "tenant",
+        _ if name.ends_with("_pkey") && of("event_2") => "uid",
+        _ if name.ends_with("_pkey") && ["work", "delivery_2", "attempt_2", "transcript_2"].into_iter().any(of) => {
+            "event"
+        }
+        _ if name.ends_with("_pkey") && ["tenant", "destination"].into_iter().any(of) => "no",
+        _ => return None,
+    })
+}
+
+/// These look for something whose day nobody knows, in the newest first.
+const EVERY_DAY: [&str; 2] = ["head, origin FROM event WHERE tenant = $1 AND id", "s(state)"];
+
+/// A look into another day than noon's and the one before, which may have the same vendor id.
+fn is_stray(line: &str) -> bool {
+    let days = [NOON, NOON.plus_ms(-DAY_MS)].map(|at: Timestamp| at.to_string()[..10].replace('-', ""));
+    let leaf = |table: &&str| line.contains(&format!(" on {table}_2"));
+    let is_leaf = line.contains("Scan") && ["event", "delivery", "attempt", "transcript"].iter().any(leaf);
+    let is_leaf = is_leaf && !line.contains("Bitmap Index Scan"); // told of by the line above it
+    is_leaf && !line.contains("never executed") && !days.iter().any(|day| line.contains(&format!("_{day} ")))
 }

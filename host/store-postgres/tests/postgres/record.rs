@@ -86,9 +86,10 @@ async fn a_record_waits_for_a_fence_in_progress() {
     assert_eq!(f.waiting(to).await, 1);
 }
 
+/// As if the fixture's host had not renewed, and the others had for long.
 async fn expire(f: &Fixture) {
     let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
-    let sql = "UPDATE host_lease SET expires = 0 WHERE host = $1";
+    let sql = "UPDATE host_lease SET since = 0, expires = CASE WHEN host = $1 THEN 0 ELSE expires END";
     sqlx::query(sql).bind(f.host.0).execute(&mut connection).await.expect("an update");
 }
 

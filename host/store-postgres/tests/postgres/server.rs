@@ -13,7 +13,7 @@ const KEEPER: &str = r#"
 "$@" >"$DIR/log" 2>&1 </dev/null &
 pid=$!
 cat >/dev/null
-kill -INT "$pid"
+kill -QUIT "$pid" # nothing of it is kept
 wait "$pid"
 rm -rf "$DIR"
 "#;
@@ -41,6 +41,11 @@ pub async fn database() -> Option<String> {
     let sql = format!("CREATE DATABASE {name}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("a database");
     Some(server.url(&name))
+}
+
+/// The server's socket: for a proxy in between.
+pub fn socket() -> PathBuf {
+    SERVER.get().and_then(Option::as_ref).expect("a server").dir.join(".s.PGSQL.5432")
 }
 
 /// What the server wrote to its log.
@@ -71,6 +76,8 @@ fn start() -> Option<Server> {
     server.args(["-c", KEEPER, "keeper"]).env("DIR", &dir).stdin(Stdio::piped());
     let mut postgres = as_postgres(&bin.join("postgres"));
     postgres.arg("-D").arg(&data).arg("-k").arg(&dir).args(["-c", "listen_addresses="]);
+    // The database in each line: tests run at once, and some read what the server says of theirs.
+    postgres.args(["-c", "log_line_prefix=%m [%p] %d "]);
     server.arg(postgres.get_program()).args(postgres.get_args());
     let keeper = server.spawn().expect("the server");
     Some(Server { dir, _keeper: keeper })

@@ -2,6 +2,7 @@
 
 use crate::codec::{Cells, blob, first_uid};
 use crate::error::{Res, damaged};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use railhead_model::{EventUid, Route, TenantNo};
 use railhead_store::history::{EventFilter, EventRow, MAX_EXAMINED, Page};
@@ -97,6 +98,12 @@ impl Walk {
         self.before = rows.last().map_or(self.before, |row| row.uid.0);
         Ok(rows)
     }
+}
+
+pub(super) async fn payload(connection: &mut SqliteConnection, tenant: TenantNo, uid: EventUid) -> Res<Option<Bytes>> {
+    let query = sqlx::query_scalar("SELECT payload FROM event WHERE uid = ? AND tenant = ?");
+    let found: Option<Option<Vec<u8>>> = query.bind(blob(&uid.0)).bind(tenant.0).fetch_optional(connection).await?;
+    Ok(found.flatten().map(Bytes::from))
 }
 
 pub(super) async fn erase(connection: &mut SqliteConnection, tenant: TenantNo, uid: EventUid) -> Res<bool> {

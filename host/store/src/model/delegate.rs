@@ -7,7 +7,7 @@ use crate::directory::{Answer, Destination, Directory, Environment, EventType, E
 use crate::history::{AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, History, Page};
 use crate::jobs::{Jobs, NewReplay, Replay, Stepped};
 use crate::lease::{Leases, Owned};
-use crate::record::{Record, RecordAnswer, Recording};
+use crate::record::{Record, RecordAnswer, Recording, Started};
 use crate::work::{Command, Commanded, Health, RefillAnswer, RefillAsk, StableBatch, StoredEvent, WorkStore};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +27,9 @@ impl Accept for ModelStore {
 impl Record for ModelStore {
     async fn record(&self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError> {
         self.core().record(host, batch)
+    }
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+        self.core().start(host, deliveries)
     }
 }
 
@@ -77,6 +80,9 @@ impl Leases for ModelStore {
     }
     async fn release(&self, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
         self.core().release(host, shards)
+    }
+    async fn leave(&self, host: HostId) -> Result<(), StoreError> {
+        self.core().leave(host)
     }
 }
 
@@ -275,6 +281,9 @@ impl History for ModelStore {
     }
     async fn attempts(&self, tenant: TenantNo, key: DeliveryKey) -> Result<Vec<AttemptRow>, StoreError> {
         self.core().attempts(tenant, key)
+    }
+    async fn payload(&self, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError> {
+        self.core().payload(tenant, uid)
     }
     async fn erase_payload(&self, tenant: TenantNo, uid: EventUid) -> Result<bool, StoreError> {
         self.core().erase_payload(tenant, uid)

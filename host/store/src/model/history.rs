@@ -6,6 +6,7 @@ use crate::StoreError;
 use crate::history::{
     AttemptRow, DeliveryFilter, DeliveryRow, EventFilter, EventRow, MAX_EXAMINED, Page, waiting_state,
 };
+use bytes::Bytes;
 use railhead_model::{DeliveryKey, DeliveryState, EventUid, TenantNo, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,6 +120,15 @@ impl ModelCore {
         Ok(rows)
     }
 
+    /// See [`crate::History::payload`].
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn payload(&self, tenant: TenantNo, uid: EventUid) -> Result<Option<Bytes>, StoreError> {
+        let own = self.events.get(&uid).filter(|record| record.event.tenant == tenant && !record.erased);
+        Ok(own.map(|record| record.event.payload.clone()))
+    }
+
     /// See [`crate::History::erase_payload`].
     ///
     /// # Errors
@@ -156,7 +166,7 @@ impl ModelCore {
         let waiting = self.work.get(&key);
         let (row, made_at) = match (ended, waiting) {
             (Some(ended), _) => (ended.row, ended.made_at),
-            (None, Some(Waiting { row, made_at })) => (*row, *made_at),
+            (None, Some(Waiting { row, made_at, .. })) => (*row, *made_at),
             (None, None) => return None,
         };
         if row.tenant != tenant {

@@ -1,11 +1,11 @@
 //! Record, on the model.
 
 use super::ModelCore;
-use super::tables::{Ended, Waiting};
+use super::tables::{Ended, Starts, Waiting};
 use crate::StoreError;
 use crate::history::AttemptRow;
-use crate::record::{Change, RecordAnswer, Recording};
-use railhead_model::{AttemptKey, HostId};
+use crate::record::{Change, POISON_STARTS, RecordAnswer, Recording, Started};
+use railhead_model::{AttemptKey, DeliveryKey, HostId};
 
 impl ModelCore {
     /// See [`crate::Record::record`].
@@ -15,6 +15,15 @@ impl ModelCore {
     pub fn record(&mut self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError> {
         self.unfenced(host)?;
         Ok(batch.iter().map(|recording| self.record_one(recording)).collect())
+    }
+
+    /// See [`crate::Record::start`].
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    pub fn start(&mut self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+        self.unfenced(host)?;
+        Ok(deliveries.iter().map(|key| self.work.get_mut(key).map_or(Started::Gone, |row| row.start(host))).collect())
     }
 
     fn record_one(&mut self, recording: &Recording) -> RecordAnswer {
@@ -50,7 +59,7 @@ impl ModelCore {
 
     fn end(&mut self, recording: &Recording, waiting: Waiting) -> RecordAnswer {
         let Change::End { end, code, at, attempts } = &recording.change else { return RecordAnswer::Refused };
-        let Waiting { mut row, made_at } = waiting;
+        let Waiting { mut row, made_at, .. } = waiting;
         self.take_work(row.key);
         row.tries = row.tries.max(n_of(recording));
         let (code, last) = (code.clone(), attempt_row(recording));
@@ -75,6 +84,21 @@ impl ModelCore {
             let key = AttemptKey { delivery: recording.key, n: row.attempt.n };
             self.attempts.entry(key).or_insert(row);
         }
+    }
+}
+
+impl Waiting {
+    fn start(&mut self, host: HostId) -> Started {
+        let tries = self.row.tries;
+        let before = Some(self.starts).filter(|starts| starts.tries == tries).unwrap_or_default();
+        if before.by == Some(host) {
+            return Started::Go;
+        }
+        if before.count >= POISON_STARTS {
+            return Started::Poisoned;
+        }
+        self.starts = Starts { count: before.count + 1, tries, by: Some(host) };
+        Started::Go
     }
 }
 

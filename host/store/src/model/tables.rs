@@ -20,6 +20,18 @@ pub(super) struct EventRecord {
 pub(super) struct Waiting {
     pub row: WorkRow,
     pub made_at: Timestamp,
+    pub starts: Starts,
+}
+
+/// Starts of a delivery's next attempt that were put on record, of which no end is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Starts {
+    /// Hosts that started it.
+    pub count: u32,
+    /// Tries that the delivery had then: another number is another attempt.
+    pub tries: u32,
+    /// The last of them.
+    pub by: Option<HostId>,
 }
 
 /// An ended delivery.
@@ -39,6 +51,8 @@ pub(super) struct Ended {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HostRecord {
     pub expires: Timestamp,
+    /// Since when its lease has run unbroken.
+    pub since: Timestamp,
     pub fenced: bool,
 }
 
@@ -46,6 +60,8 @@ pub(super) struct HostRecord {
 pub(super) struct ShardRecord {
     pub owner: Option<HostId>,
     pub epoch: i64,
+    /// When its last owners died, the newest first.
+    pub deaths: [Timestamp; 3],
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +94,7 @@ impl ModelCore {
         let seq = if lane.is_some() { self.next_seq(key.destination) } else { 0 };
         let (attempts, tries, since, rev) = (0, 0, None, 0);
         let row = WorkRow { key, tenant, due, attempts, tries, since, rev, lane, seq, origin, previous, job, bytes };
-        self.put_work(Waiting { row, made_at: due });
+        self.put_work(Waiting { row, made_at: due, starts: Starts::default() });
     }
 
     pub(super) fn next_seq(&mut self, destination: DestinationNo) -> i64 {
@@ -109,7 +125,7 @@ impl ModelCore {
 
     /// Ends an unfinished delivery without an attempt. False: it is not there.
     pub(super) fn end_work(&mut self, key: DeliveryKey, end: End, code: &str, at: Timestamp) -> bool {
-        let Some(Waiting { row, made_at }) = self.take_work(key) else { return false };
+        let Some(Waiting { row, made_at, .. }) = self.take_work(key) else { return false };
         let code = code.to_owned();
         let ended = Ended { row, made_at, end, code, attempts: row.attempts, at, last: None };
         self.ended.insert(key, ended);

@@ -93,7 +93,10 @@ pub async fn foreign_rows_are_not_found<S: Store>(store: &S) {
     assert_eq!(store.delivery(stranger, key).await, Ok(None), "a foreign delivery is not found");
     assert_eq!(store.deliveries_of(stranger, events[0].uid).await, Ok(Vec::new()), "foreign deliveries are not found");
     assert_eq!(store.attempts(stranger, key).await, Ok(Vec::new()), "foreign attempts are not found");
+    assert_eq!(store.payload(stranger, events[0].uid).await, Ok(None), "a foreign payload is not found");
     assert_eq!(store.erase_payload(stranger, events[0].uid).await, Ok(false), "a foreign payload is not erased");
+    let own = store.payload(world.tenant.no, events[0].uid).await;
+    assert_eq!(own, Ok(Some(events[0].payload.clone())), "the own payload is found");
     let filters = [
         DeliveryFilter::default(),
         DeliveryFilter { destination: Some(world.to()), ..DeliveryFilter::default() },
@@ -118,6 +121,7 @@ pub async fn a_payload_is_erased<S: Store>(store: &S) {
     assert_eq!(store.erase_payload(world.tenant.no, event.uid).await, Ok(true), "a payload is erased");
     let found = store.payloads(&[event.uid]).await.expect("a read");
     assert_eq!(found.len(), 1, "an erased event is found still");
+    assert_eq!(store.payload(world.tenant.no, event.uid).await, Ok(None), "a payload that was erased is not found");
     assert_eq!((&found[0].payload, found[0].payload_bytes), (&None, 9), "its payload is gone, its size is not");
     assert!(store.event(world.tenant.no, event.uid).await.expect("a read").is_some(), "its record stays");
     let unknown = EventUid::new(START, [0xdd; 10]);

@@ -1,7 +1,7 @@
 //! A destination for each kind of credential, its secrets known.
 
 use super::echo::Known;
-use super::search::Canary;
+use super::search::{Canary, planted};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use railhead_harness::Peer;
@@ -29,9 +29,10 @@ pub fn destinations(plain: &Peer, tls: &Peer, known: &Known) -> Vec<Destination>
         known.lock().expect("not poisoned").insert(path.to_owned(), canaries.to_vec());
     };
     let mut all = Vec::new();
-    let mut add = |id: &'static str, config: Value, credentials: Value, secrets: Vec<Canary>, told: &[Canary]| {
+    let mut add = |id: &'static str, mut config: Value, credentials: Value, secrets: Vec<Canary>, told: &[Canary]| {
         let path = format!("/{id}");
         learn(&path, told);
+        config["headers"] = json!({"x-planted": planted().join(" ")});
         let rotates = credentials
             .as_object()
             .and_then(|given| given.keys().next())

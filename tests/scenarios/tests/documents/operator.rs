@@ -128,7 +128,7 @@ fn the_table_of_metrics_is_the_code() {
 
 /// Targets and crates are `railhead_…` too; metrics are counters and histograms by their suffix, and the few gauges.
 fn is_metric(name: &str) -> bool {
-    let gauges = ["_events", "_bytes", "_hand_overs", "_in_flight", "_destinations"];
+    let gauges = ["_events", "_bytes", "_hand_overs", "_in_flight", "_destinations", "_shards"];
     let word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     word && (name.ends_with("_total") || name.ends_with("_seconds") || gauges.iter().any(|end| name.ends_with(end)))
 }

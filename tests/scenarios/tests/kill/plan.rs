@@ -1,13 +1,20 @@
 //! How much, from which seed, and to whom.
 
 use crate::sink::Sink;
+use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
+use std::fmt::{Display, Formatter, Result};
 use std::time::Duration;
 
 /// Requests that are open at the receiver at each kill, at least.
 pub const IN_FLIGHT: usize = 200;
+/// Events that a destination may have in flight at once: the host's promise, so a kill leaves no more of them open. With
+/// twenty destinations the sockets stay below the 1,024 files that many systems allow.
+pub const CONCURRENCY: usize = 40;
+/// What a host may have in flight in all (2,048 events), and results that it may hold before they are on record (10,000).
+pub const UNRECORDED: usize = 2_048 + 10_000;
 /// Tenants; each has [`COPIES`] destinations.
 pub const TENANTS: usize = 10;
 /// Destinations of one event.
@@ -28,8 +35,11 @@ pub struct Plan {
 /// What the host does when it is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Publishes are on their way, unanswered.
     Accepting,
+    /// A burst of outcomes has just come back.
     Recording,
+    /// It has begun to deliver what the process before it left. One that is not ready yet is killed before it.
     Starting,
 }
 
@@ -48,7 +58,7 @@ pub enum Manner {
     Down,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Destination(pub usize);
 
 impl Plan {
@@ -59,7 +69,7 @@ impl Plan {
         Self {
             seed: number("RAILHEAD_KILL_SEED", 0x5eed),
             kills: usize::try_from(number("RAILHEAD_KILLS", 6)).expect("a count"),
-            events: usize::try_from(number("RAILHEAD_KILL_EVENTS", 2_000)).expect("a count"),
+            events: usize::try_from(number("RAILHEAD_KILL_EVENTS", 1_500)).expect("a count"),
         }
     }
 
@@ -67,15 +77,20 @@ impl Plan {
         ChaCha8Rng::seed_from_u64(self.seed)
     }
 
-    /// All three come in turn, in an order that the seed decides; the first needs a backlog, so it is no start.
-    pub fn phase(&self, round: usize, random: &mut ChaCha8Rng) -> Phase {
-        let phases = [Phase::Accepting, Phase::Recording, Phase::Starting];
-        match round {
-            0 => Phase::Accepting,
-            1 => Phase::Recording,
-            2 => Phase::Starting,
-            _ => phases[random.random_range(0..phases.len())],
+    /// All three come equally often, in an order that the seed decides; the first kill makes the backlog of the next, so
+    /// it is no start.
+    pub fn phases(&self, random: &mut ChaCha8Rng) -> Vec<Phase> {
+        let mut phases = Vec::new();
+        while phases.len() < self.kills {
+            let mut three = [Phase::Accepting, Phase::Recording, Phase::Starting];
+            three.shuffle(random);
+            if phases.is_empty() && three[0] == Phase::Starting {
+                three.swap(0, random.random_range(1..3));
+            }
+            phases.extend(three);
         }
+        phases.truncate(self.kills);
+        phases
     }
 
     /// How long the receiver may wait for the last delivery before the run is given up.
@@ -102,10 +117,26 @@ pub fn destinations() -> impl Iterator<Item = Destination> {
     (0..TENANTS * COPIES).map(Destination)
 }
 
+impl Display for Phase {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Accepting => "accepting",
+            Self::Recording => "recording",
+            Self::Starting => "starting, as it began to deliver",
+        })
+    }
+}
+
+impl Display for Destination {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "d{}", self.0)
+    }
+}
+
 impl Destination {
     pub fn manner(self) -> Manner {
         match self.0 {
-            0..8 => Manner::Holds,
+            0..10 => Manner::Holds,
             17 => Manner::Refuses,
             18 => Manner::Stumbles,
             19 => Manner::Down,
@@ -113,22 +144,24 @@ impl Destination {
         }
     }
 
-    pub fn id(self) -> String {
-        format!("d{}", self.0)
+    /// The answer after which nothing more is to come, and the state that it comes to.
+    pub fn last_answer(self) -> (u16, &'static str) {
+        if self.manner() == Manner::Refuses { (422, "dead") } else { (204, "delivered") }
     }
 
     pub fn path(self) -> String {
-        format!("/v1/tenants/{}/destinations/{}", tenant(self.0 % TENANTS), self.id())
+        format!("/v1/tenants/{}/destinations/{self}", tenant(self.0 % TENANTS))
     }
 
     pub fn body(self, sink: &Sink) -> Value {
-        let timeout_ms = if self.manner() == Manner::Down { 1_000 } else { 60_000 };
+        // Whoever holds does so for as long as it takes; the one that is down is to be given up on.
+        let timeout_ms = if self.manner() == Manner::Down { 3_000 } else { 120_000 };
         json!({
             "connector": "webhook",
             "config": {"url": format!("{}/{}", sink.base(), self.0)},
             "retry": {"schedule_ms": vec![1_000; 20]},
             "timeout_ms": timeout_ms,
-            "concurrency": 64,
+            "concurrency": CONCURRENCY,
         })
     }
 }

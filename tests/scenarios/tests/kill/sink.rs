@@ -2,54 +2,21 @@
 //!
 //! It speaks just enough HTTP/1.1 by hand: so it can reset a connection, and tell when its peer is gone.
 
-use crate::plan::{Destination, Manner};
-use std::collections::HashSet;
+use crate::ledger::{Fate, Ledger, Pair, Request};
+use crate::plan::Destination;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-
-/// How long enough open requests are waited for before those that are held are answered.
-const GATHER: Duration = Duration::from_millis(500);
-
-/// One request as the ledger keeps it.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub destination: usize,
-    /// The event's id.
-    pub id: String,
-    /// How many kills came before it.
-    pub epoch: usize,
-    /// What was answered; `None`: nothing.
-    pub status: Option<u16>,
-}
-
-#[derive(Default)]
-struct Book {
-    requests: Vec<Request>,
-    /// Of this epoch, begun and neither answered nor given up by the host.
-    open: usize,
-    epoch: usize,
-    holding: bool,
-    /// What waits and stands before this place is answered even so.
-    released: usize,
-    /// Nothing is answered any more.
-    frozen: bool,
-    mended: bool,
-    stumbled: HashSet<(usize, String)>,
-    /// What had a last answer.
-    ended: HashSet<(usize, String)>,
-    connections: usize,
-}
 
 /// See the module.
 #[derive(Clone)]
 pub struct Sink {
     address: SocketAddr,
-    book: Arc<Mutex<Book>>,
-    /// The book changed.
+    ledger: Arc<Mutex<Ledger>>,
+    /// The ledger changed.
     changes: watch::Sender<()>,
     /// Some of those that are held may be answered.
     gate: watch::Sender<()>,
@@ -60,16 +27,16 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let sink =
-            Self { address, book: Arc::default(), changes: watch::Sender::new(()), gate: watch::Sender::new(()) };
+            Self { address, ledger: Arc::default(), changes: watch::Sender::new(()), gate: watch::Sender::new(()) };
         let own = sink.clone();
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("accepts");
-                own.change(|book| book.connections += 1);
+                own.change(|ledger| ledger.connections += 1);
                 let own = own.clone();
                 tokio::spawn(async move {
                     own.serve(stream).await;
-                    own.change(|book| book.connections -= 1);
+                    own.change(|ledger| ledger.connections -= 1);
                 });
             }
         });
@@ -82,65 +49,53 @@ impl Sink {
 
     /// From now on those that hold do so, or no more.
     pub fn hold(&self, holding: bool) {
-        self.change(|book| book.holding = holding);
+        self.change(|ledger| ledger.holding = holding);
         self.gate.send_replace(());
     }
 
     /// Answers so many of those that are held.
     pub fn release(&self, count: usize) {
-        self.change(|book| {
-            let epoch = book.epoch;
-            let open = |one: &(usize, &Request)| one.1.epoch == epoch && one.1.status.is_none();
-            let nth = book.requests.iter().enumerate().filter(open).nth(count).map(|(index, _)| index);
-            book.released = nth.unwrap_or(book.requests.len());
-        });
+        self.change(|ledger| ledger.release(count));
         self.gate.send_replace(());
     }
 
-    /// The one that is down is back.
-    pub fn mend(&self) {
-        self.change(|book| book.mended = true);
+    /// The one that is down is back. Comes back once the host has given up all that was never answered.
+    pub async fn mend(&self) {
+        self.change(|ledger| ledger.mended = Some(ledger.requests.len()));
         self.gate.send_replace(());
+        self.until(|ledger| ledger.hung == 0).await;
     }
 
-    /// From now on nothing is answered. How many requests are open.
-    pub fn freeze(&self) -> usize {
-        self.change(|book| {
-            book.frozen = true;
-            book.open
-        })
+    /// From now on nothing is answered.
+    pub fn freeze(&self) {
+        self.change(|ledger| ledger.frozen = true);
     }
 
-    /// Reads all that a dead process sent, then answers again.
-    pub async fn drain(&self) {
+    /// Reads all that a dead process sent, then answers again. What that process sent.
+    pub async fn drain(&self) -> Vec<Request> {
         // Connections are taken in order: once this one is served, no older one waits to be taken.
         let mut marker = TcpStream::connect(self.address).await.expect("connects");
         marker.write_all(b"POST /marker HTTP/1.1\r\ncontent-length: 0\r\n\r\n").await.expect("sends");
         marker.read_u8().await.expect("is answered");
         drop(marker);
-        self.until(|book| book.connections == 0).await;
-        self.change(|book| {
-            (book.frozen, book.open, book.released) = (false, 0, 0);
-            book.epoch += 1;
-        });
+        self.until(|ledger| ledger.connections == 0).await;
+        self.change(Ledger::next_process)
     }
 
-    /// Waits until so many requests are open. While events trickle in, each call of a connector carries few of them, and
-    /// its calls are limited: those that are held are answered now and then, and the next calls carry what has gathered.
-    pub async fn fill(&self, count: usize) {
-        while tokio::time::timeout(GATHER, self.until(|book| book.open >= count)).await.is_err() {
-            self.release(usize::MAX);
-        }
+    /// Waits until so many requests are held.
+    pub async fn wait_held(&self, count: usize) {
+        self.until(|ledger| ledger.held().nth(count - 1).is_some()).await;
     }
 
     /// Waits until so many deliveries had their last answer.
     pub async fn wait_ended(&self, count: usize, limit: Duration) {
-        let enough = tokio::time::timeout(limit, self.until(|book| book.ended.len() >= count)).await;
-        assert!(enough.is_ok(), "{} of {count} deliveries came to an end", self.book().ended.len());
+        let enough = tokio::time::timeout(limit, self.until(|ledger| ledger.ended.len() >= count)).await;
+        assert!(enough.is_ok(), "{} of {count} deliveries came to an end", self.ledger().ended.len());
     }
 
+    /// Every request there ever was.
     pub fn requests(&self) -> Vec<Request> {
-        self.book().requests.clone()
+        self.ledger().requests.clone()
     }
 
     async fn serve(&self, stream: TcpStream) {
@@ -151,17 +106,18 @@ impl Sink {
                 let _ = stream.flush().await;
                 continue;
             };
-            let index = self.begin(destination, &id);
+            let event = id.strip_prefix('e').and_then(|n| n.parse().ok()).expect("one of our events");
+            let index = self.change(|ledger| ledger.begin(Pair { event, to: destination }));
             let status = tokio::select! {
-                status = self.answer(index, destination) => status,
+                status = self.answer(index) => status,
                 // No peer sends a second request before the answer: this is its end.
-                _ = stream.read_u8() => return self.give_up(index),
+                _ = stream.read_u8() => 0,
             };
-            let Some(status) = status else {
-                self.give_up(index);
+            if status == 0 {
+                self.change(|ledger| ledger.over(index, Fate::Broken));
                 let _ = stream.get_ref().set_zero_linger();
                 return;
-            };
+            }
             let line = format!("HTTP/1.1 {status} Answer\r\ncontent-length: 0\r\n\r\n");
             if stream.write_all(line.as_bytes()).await.is_err() || stream.flush().await.is_err() {
                 return;
@@ -169,92 +125,34 @@ impl Sink {
         }
     }
 
-    fn begin(&self, destination: Destination, id: &str) -> usize {
-        self.change(|book| {
-            let epoch = book.epoch;
-            book.open += usize::from(destination.manner() != Manner::Down);
-            book.requests.push(Request { destination: destination.0, id: id.to_owned(), epoch, status: None });
-            book.requests.len() - 1
-        })
-    }
-
-    /// What is answered, once it is; `None`: a reset.
-    async fn answer(&self, index: usize, destination: Destination) -> Option<u16> {
+    /// What is answered, once it is; 0: a reset.
+    async fn answer(&self, index: usize) -> u16 {
         let mut gate = self.gate.subscribe();
         loop {
-            let status = self.change(|book| book.answer(index, destination));
+            let status = self.change(|ledger| ledger.answer(index, Instant::now()));
             if let Some(status) = status {
-                return (status > 0).then_some(status);
+                return status;
             }
             gate.changed().await.expect("the receiver lives");
         }
     }
 
-    fn give_up(&self, index: usize) {
-        self.change(|book| book.over(index));
-    }
-
-    async fn until(&self, mut enough: impl FnMut(&Book) -> bool) {
+    async fn until(&self, mut enough: impl FnMut(&Ledger) -> bool) {
         let mut changes = self.changes.subscribe();
-        while !enough(&self.book()) {
+        while !enough(&self.ledger()) {
             changes.changed().await.expect("the receiver lives");
         }
     }
 
-    fn change<R>(&self, change: impl FnOnce(&mut Book) -> R) -> R {
-        let result = change(&mut self.book());
+    fn change<R>(&self, change: impl FnOnce(&mut Ledger) -> R) -> R {
+        let result = change(&mut self.ledger());
         self.changes.send_replace(());
         result
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Book {
-    /// The status to answer with, noted as answered; 0 for a reset; `None`: not now.
-    fn answer(&mut self, index: usize, destination: Destination) -> Option<u16> {
-        if self.frozen {
-            return None;
-        }
-        let request = &self.requests[index];
-        let pair = (destination.0, request.id.clone());
-        let status = match destination.manner() {
-            Manner::Takes => 204,
-            Manner::Holds if self.holding && index >= self.released => return None,
-            Manner::Holds => 204,
-            Manner::Refuses => 422,
-            Manner::Stumbles => {
-                if is_unlucky(&pair.1) && self.stumbled.insert(pair.clone()) {
-                    500
-                } else {
-                    204
-                }
-            }
-            Manner::Down if self.mended => 204,
-            Manner::Down if index.is_multiple_of(2) => return Some(0),
-            Manner::Down => return None,
-        };
-        if status != 500 {
-            self.ended.insert(pair);
-        }
-        self.requests[index].status = Some(status);
-        self.over(index);
-        Some(status)
-    }
-
-    fn over(&mut self, index: usize) {
-        let request = &self.requests[index];
-        if request.epoch == self.epoch && Destination(request.destination).manner() != Manner::Down {
-            self.open = self.open.saturating_sub(1);
-        }
-    }
-}
-
-/// One event in ten.
-fn is_unlucky(id: &str) -> bool {
-    id.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 10 == 0
 }
 
 /// The path without its slash and the event's id, once the whole request is there.

@@ -54,7 +54,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         return Err(Problem::not_found("credential"));
     }
     tracing::info!(
-        target: "railhead::audit", key = %call.principal, tenant = %tenant.id, destination = %found.id, field,
+        target: "railhead::audit", key = %call.permit, tenant = %tenant.id, destination = %found.id, field,
         request_id = %call.request_id, "a shared credential was revealed"
     );
     Answer::ok(&json!({"field": field, "value": newest, "values": values}))

@@ -37,8 +37,6 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 /// # Errors
 /// The store's; 500 for what does not open.
 pub async fn payload(call: &Call, tenant: &Tenant, uid: EventUid) -> Result<Option<Vec<u8>>, Problem> {
-    let stored = call.state.store.payloads(&[uid]).await?;
-    let own = stored.into_iter().find(|event| event.uid == uid && event.tenant == tenant.no);
-    let Some(sealed) = own.and_then(|event| event.payload) else { return Ok(None) };
+    let Some(sealed) = call.state.store.payload(tenant.no, uid).await? else { return Ok(None) };
     Ok(Some(call.keys(tenant)?.open_payload(uid, &sealed)?))
 }

@@ -8,6 +8,7 @@ use crate::operation::{Example, Param, Verb, answers, operation};
 use crate::problem::{FieldError, Problem};
 use crate::publish::{Asked, Given, form, is_traceparent};
 use crate::settings::{Limits, Settings};
+use http::header::RETRY_AFTER;
 use railhead_delivery::{Draft, Overloaded, Published, Refusal};
 use railhead_model::TenantId;
 use railhead_store::StoreError;
@@ -25,7 +26,9 @@ operation! {
     tag: "events",
     summary: "Publish one event, or up to 1,000",
     about: "Answered only after the event and its deliveries are durable. One event is accepted (202) or refused. The \
-            elements of an array are judged one by one: 202 if all were accepted, 207 if some were refused. The same \
+            elements of an array are judged one by one: 202 if all were accepted, 207 if some were refused. A host \
+            that is busy answers 503, or 429 to a tenant that sends more than its share; `Retry-After` says when to send \
+            the same again. The same \
             tenant, source and id within 24 hours is a duplicate, and answers with the first event; with other content \
             it is a conflict. Content types: application/json, application/cloudevents+json, \
             application/cloudevents-batch+json, or any with the `ce-` headers of CloudEvents' binary mode.",
@@ -95,9 +98,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         }
         Asked::Many(drafts) => {
             let answers = publish(&call, &settings, drafts).await?;
-            let refused = answers.iter().any(Result::is_err);
-            let events: Vec<_> = answers.into_iter().map(|answer| element(answer, &call.request_id)).collect();
-            Answer::json(if refused { 207 } else { 202 }, &json!({"events": events}))
+            many(answers, &call.request_id)
         }
     }
 }
@@ -111,6 +112,18 @@ fn given(call: &Call, limits: Limits) -> Given {
         traceparent: traceparent.filter(|text| is_traceparent(text)).map(str::to_owned),
         max_payload: most.min(call.state.options.max_payload),
     }
+}
+
+/// The answer to an array. Events that may be sent again later say when, all at once.
+fn many(answers: Vec<Result<Value, Problem>>, request_id: &str) -> Result<Answer, Problem> {
+    let refused = answers.iter().any(Result::is_err);
+    let later = answers.iter().filter_map(|answer| answer.as_ref().err()?.retry_after_s).max();
+    let events: Vec<_> = answers.into_iter().map(|answer| element(answer, request_id)).collect();
+    let answer = Answer::json(if refused { 207 } else { 202 }, &json!({"events": events}))?;
+    Ok(match later {
+        Some(seconds) => answer.header(RETRY_AFTER, seconds.to_string()),
+        None => answer,
+    })
 }
 
 fn element(answer: Result<Value, Problem>, request_id: &str) -> Value {
@@ -180,6 +193,7 @@ fn answer(published: Published) -> Result<Value, Problem> {
         }
         Published::Refused(refusal) => Err(refused(&refusal)),
         Published::Unavailable(why) => Err(overloaded(Overloaded::Unavailable(why))),
+        Published::OverShare { retry_after_s } => Err(overloaded(Overloaded::OverShare { retry_after_s })),
     }
 }
 
@@ -200,6 +214,10 @@ pub fn overloaded(error: Overloaded) -> Problem {
         Overloaded::Busy { retry_after_s } => {
             Problem::new(&codes::OVERLOADED, "The host is busy.").retry_after(u64::from(retry_after_s))
         }
+        Overloaded::OverShare { retry_after_s } => {
+            Problem::new(&codes::OVER_SHARE, "The tenant has more events waiting than its share of a busy host.")
+                .retry_after(u64::from(retry_after_s))
+        }
         Overloaded::Unavailable(why) => {
             tracing::warn!(why, "events cannot be accepted now");
             Problem::new(&codes::UNAVAILABLE, "The host cannot accept events at this moment.").retry_after(1)
@@ -216,5 +234,16 @@ mod tests {
         let problem = answer(Published::Unavailable("its key".into())).expect_err("not accepted");
         assert_eq!((problem.status(), problem.code), (503, &codes::UNAVAILABLE));
         assert_eq!(element(Err(problem), "req_1")["status"], "rejected");
+    }
+
+    #[test]
+    fn an_array_with_events_over_the_share_says_when_to_send_them_again() {
+        let over = |retry_after_s| answer(Published::OverShare { retry_after_s });
+        let problem = over(2).expect_err("not accepted");
+        assert_eq!((problem.status(), problem.code, problem.retry_after_s), (429, &codes::OVER_SHARE, Some(2)));
+        let answer = many(vec![Ok(json!({"status": "accepted"})), over(2), over(1)], "req_1").expect("an answer");
+        assert_eq!((answer.status, answer.header_value(&RETRY_AFTER)), (207, Some("2")));
+        let answer = many(vec![Ok(json!({"status": "accepted"}))], "req_1").expect("an answer");
+        assert_eq!((answer.status, answer.header_value(&RETRY_AFTER)), (202, None));
     }
 }

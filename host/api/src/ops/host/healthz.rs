@@ -11,6 +11,7 @@ operation! {
     path: "/healthz",
     tag: "host",
     summary: "Is the process alive?",
+    about: "For supervisors: 200 from the first moment of a start to the end, whatever the database does.",
     place: Place::Host,
     answers: &[answers(200, "Health", "Yes.")],
     examples: &[Example::get("Alive", "/healthz", 200)],

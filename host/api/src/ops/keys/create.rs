@@ -57,7 +57,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         hash: hash(&secret),
         scopes: input.scopes,
         created_at: now,
-        expires_at: input.expires_at.or(call.principal.expires_at),
+        expires_at: input.expires_at.or(call.permit.expires_at()),
         revoked: false,
     };
     call.state.store.put_key(&key).await?;
@@ -92,8 +92,9 @@ fn check(call: &Call, input: &Input, now: Timestamp) -> Result<(), Problem> {
     if input.expires_at.is_some_and(|at| at <= now) {
         errors.push(FieldError::new("/expires_at", &codes::INVALID_VALUE, "Expected a time to come."));
     }
-    if let (Some(own), Some(wanted)) = (call.principal.expires_at, input.expires_at)
-        && wanted > own
+    if let Some(own) = call.permit.expires_at()
+        && input.expires_at.is_some()
+        && !call.permit.lasts(input.expires_at)
     {
         let detail = format!("Expected a time until {own}, when the key of this request ends.");
         errors.push(FieldError::new("/expires_at", &codes::INVALID_VALUE, detail));
@@ -107,9 +108,9 @@ fn check_scope(call: &Call, scope: &str) -> Result<(), (&'static codes::Code, St
         let all: Vec<_> = SCOPES.iter().map(|action| format!("`{}`", action.scope())).collect();
         return Err((&codes::INVALID_VALUE, format!("There is no such scope. Known: {}, `*`.", all.join(", "))));
     }
-    let held = match known {
-        Some(action) => call.principal.may(*action),
-        None => SCOPES.iter().all(|action| call.principal.may(*action)),
-    };
-    if held { Ok(()) } else { Err((&codes::SCOPE_NOT_HELD, "The key of this request does not have it.".to_owned())) }
+    if call.permit.covers(&[scope.to_owned()]) {
+        Ok(())
+    } else {
+        Err((&codes::SCOPE_NOT_HELD, "The key of this request does not have it.".to_owned()))
+    }
 }

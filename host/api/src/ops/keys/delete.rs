@@ -34,7 +34,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
 /// # Errors
 /// 403 `missing-scope`.
 pub fn check_held(call: &Call, key: &Key) -> Result<(), Problem> {
-    if call.principal.holds(&key.scopes) {
+    if call.permit.covers(&key.scopes) {
         return Ok(());
     }
     Err(Problem::new(&codes::MISSING_SCOPE, "The key has scopes that the key of this request has not."))

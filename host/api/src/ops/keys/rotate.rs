@@ -50,7 +50,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         return Err(Problem::new(&codes::CONFLICT, "The key is not in force: make a new one."));
     }
     super::delete::check_held(&call, &old)?;
-    if call.principal.expires_at.is_some_and(|own| old.expires_at.is_none_or(|at| at > own)) {
+    if !call.permit.lasts(old.expires_at) {
         let detail = "The key of this request ends before the one that it would replace.";
         return Err(Problem::field("", &codes::INVALID_VALUE, detail));
     }

@@ -31,7 +31,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     call.changed(&tenant, &nos);
     if tenant.id.is_reserved() {
         tracing::info!(
-            target: "railhead::audit", key = %call.principal, tenant = %tenant.id,
+            target: "railhead::audit", key = %call.permit, tenant = %tenant.id,
             "operational events have no tenant any more: none are made"
         );
     }

@@ -70,7 +70,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let tenant = write(&call, tenant, input, expect, if_match).await?;
     if created && tenant.id.is_reserved() {
         tracing::info!(
-            target: "railhead::audit", key = %call.principal, tenant = %tenant.id,
+            target: "railhead::audit", key = %call.permit, tenant = %tenant.id,
             "operational events have a tenant from here on"
         );
     }

@@ -7,7 +7,16 @@ use railhead_store::{Position, WorkRow};
 
 impl Window {
     pub(super) fn insert(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) {
-        if self.lanes.is_some() && !self.join_lane(slot, row, now) {
+        self.insert_into(slot, row, now, false);
+    }
+
+    /// The members of a stable batch wait together: those that follow in it do not wait for its head.
+    pub(super) fn insert_member(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) {
+        self.insert_into(slot, row, now, true);
+    }
+
+    fn insert_into(&mut self, slot: Slot, row: &WorkRow, now: Timestamp, is_member: bool) {
+        if self.lanes.is_some() && !self.join_lane(slot, row, now, is_member) {
             return;
         }
         let unheard = self.refilling && row.rev == 0;
@@ -27,12 +36,29 @@ impl Window {
         self.enqueue(slot);
     }
 
+    /// Takes up what a command made of a delivery that waits. It stays where it is in its lane, whatever its head does.
+    pub(super) fn update(&mut self, slot: Slot, row: &WorkRow) {
+        let Some(before) = self.entries.get(&slot).copied() else { return };
+        self.dequeue(slot, &before);
+        let after = Entry {
+            due: row.due,
+            since: row.since.and_then(NonMin::new),
+            rev: row.rev,
+            attempts: row.attempts,
+            tries: row.tries,
+            stamp: self.stamp,
+            ..before
+        };
+        self.entries.insert(slot, after);
+        self.enqueue(slot);
+    }
+
     /// False if the row is not to be held.
-    pub(super) fn join_lane(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) -> bool {
+    fn join_lane(&mut self, slot: Slot, row: &WorkRow, now: Timestamp, is_member: bool) -> bool {
         let key = row.lane.map_or(LaneKey::Alone(slot), LaneKey::Hash);
         let Some(lanes) = &mut self.lanes else { return true };
         let head = lanes.head(key).and_then(|head| self.entries.get(&head));
-        let blocked = head.is_some_and(|head| head.place == Place::Waiting && head.due > now);
+        let blocked = !is_member && head.is_some_and(|head| waits(head, now));
         match lanes.join(slot, row.seq, key, blocked) {
             Joined::Skipped => return false,
             Joined::HeadBefore(before) => {
@@ -84,4 +110,9 @@ impl Window {
             None => Position::Due(entry.due, slot.event, slot.run),
         }
     }
+}
+
+/// True if a lane's head waits for a later attempt: alone, or in a batch that was attempted before.
+fn waits(head: &Entry, now: Timestamp) -> bool {
+    head.is_waiting() && (head.due > now || (head.place == Place::Batched && head.tries > 0))
 }

@@ -79,7 +79,7 @@ impl Window {
     /// Takes up another order, with nothing but what is in flight.
     pub(in crate::core) fn reorder(&mut self, ordered: bool) {
         self.forget();
-        self.unsure = None;
+        self.unsure.clear();
         self.lanes = ordered.then(Box::default);
     }
 }

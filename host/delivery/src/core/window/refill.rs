@@ -35,7 +35,7 @@ impl Window {
             return;
         }
         let full = rows.len() >= usize::try_from(flight.ask.limit).unwrap_or(usize::MAX);
-        let last = if full { rows.last().map(|row| self.position(row)) } else { None };
+        let last = if full && !mutated!(RefillEndsEarly) { rows.last().map(|row| self.position(row)) } else { None };
         let seen: BTreeSet<Slot> = rows.iter().map(|row| Slot::from(row.key)).collect();
         self.refilling = true;
         for row in rows {
@@ -46,11 +46,11 @@ impl Window {
             }
         }
         self.refilling = false;
-        let reached = |seq: &mut i64| {
+        let reached = |seq: &i64| {
             let at = Position::Seq(*seq);
             last.is_none_or(|last| at <= last) && flight.pushed.is_none_or(|first| at < first)
         };
-        self.unsure.take_if(reached);
+        self.unsure.retain(|_, seq| !reached(seq));
         self.horizon = match last {
             _ if flight.hinted => Horizon::UpTo(None),
             Some(last) => Horizon::UpTo(Some(last)),
@@ -86,21 +86,13 @@ impl Window {
                 self.insert(slot, row, now);
             }
             // Newer than what memory has: a command changed it. What is in flight finds out when it is recorded.
-            Some(entry) if entry.is_waiting() && row.rev > entry.rev => {
-                let place = entry.place;
-                self.remove(slot);
-                self.insert(slot, row, now);
-                if place == Place::Batched {
-                    self.batch(slot);
-                }
-            }
+            Some(entry) if entry.is_waiting() && row.rev > entry.rev => self.update(slot, row),
             Some(_) => {}
-            None => {
-                self.insert(slot, row, now);
-                if batched(slot) {
-                    self.batch(slot);
-                }
+            None if batched(slot) => {
+                self.insert_member(slot, row, now);
+                self.batch(slot);
             }
+            None => self.insert(slot, row, now),
         }
     }
 
@@ -116,6 +108,10 @@ impl Window {
             })
             .map(|(slot, _)| *slot)
             .collect();
+        // Where no order is kept, a command may have moved it to before what was read.
+        if !gone.is_empty() && !self.is_ordered() && flight.ask.after.is_some() {
+            self.horizon = Horizon::UpTo(None);
+        }
         for slot in gone {
             self.leave(slot);
         }

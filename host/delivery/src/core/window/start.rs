@@ -76,9 +76,11 @@ impl Window {
         self.lanes.as_ref().is_some_and(|lanes| lanes.from(slot).nth(1).is_some())
     }
 
-    /// True while a delivery that was refused is to be read again, so that a lane may lack what comes first.
-    pub(in crate::core) fn is_unsure(&self) -> bool {
-        self.unsure.is_some()
+    /// True while a delivery of the same lane that was refused is to be read again: what comes first may be lacking. Other
+    /// lanes go on meanwhile; if they fill the window, it is them that make room for the reading.
+    pub(in crate::core) fn is_unsure(&self, slot: Slot) -> bool {
+        let lane = self.lanes.as_ref().and_then(|lanes| lanes.key(slot));
+        lane.is_some_and(|lane| self.unsure.contains_key(&lane))
     }
 
     fn bytes_of(&self, slot: Slot) -> u64 {
@@ -159,10 +161,8 @@ impl Window {
         let (due, beyond) = (entry.due, Position::Due(entry.due, slot.event, slot.run));
         self.place(slot, if batched { Place::Batched } else { Place::Waiting });
         if self.is_ordered() {
-            // Those of a batch wait together.
-            if due > now && !batched {
-                let followers = self.lanes.as_mut().map_or_else(Vec::new, |lanes| lanes.block(slot));
-                followers.into_iter().for_each(|slot| self.remove(slot));
+            if due > now {
+                self.block(slot);
             }
             return;
         }
@@ -171,6 +171,15 @@ impl Window {
         if self.flight.is_none() && outside && !batched {
             self.remove(slot);
         }
+    }
+
+    /// What follows in this delivery's lane leaves memory, but for what waits with it: the members of its batch, or those
+    /// whose results are being recorded.
+    fn block(&mut self, slot: Slot) {
+        let Some(lanes) = &mut self.lanes else { return };
+        let with = |slot: &Slot| self.entries.get(slot).is_some_and(|entry| entry.place != Place::Waiting);
+        let last = lanes.from(slot).skip(1).take_while(with).last().unwrap_or(slot);
+        lanes.block(last).into_iter().for_each(|slot| self.remove(slot));
     }
 
     /// Its end is durable. True if it may still be pushed.
@@ -191,7 +200,10 @@ impl Window {
         }
         if self.is_ordered() {
             // Its lane must not go on before it is known whether it ended.
-            self.unsure = self.unsure.max(self.lanes.as_ref().and_then(|lanes| lanes.seq(slot)));
+            let place = self.lanes.as_ref().and_then(|lanes| Some((lanes.key(slot)?, lanes.seq(slot)?)));
+            if let Some((lane, seq)) = place {
+                self.unsure.entry(lane).and_modify(|last| *last = seq.max(*last)).or_insert(seq);
+            }
             self.forget();
         }
         self.remove(slot);

@@ -303,14 +303,14 @@ fn a_lane_is_unsure_until_what_was_refused_is_read_again() {
     if late {
         answer(&mut window, &rows);
     }
-    assert!(window.is_unsure(), "that was asked before");
+    assert!(window.is_unsure(slot(1)), "that was asked before");
     assert_eq!(window.ask(NOW).map(|ask| (ask.after, ask.limit)), Some((None, 5)));
     answer(&mut window, &rows[..2]);
-    assert!(!window.is_unsure(), "it has ended");
+    assert!(!window.is_unsure(slot(1)), "it has ended");
     window.refused(slot(1));
     let limit = window.ask(NOW).unwrap().limit as usize;
     let others = (50..).take(limit).map(|n: u8| WorkRow { lane: Some([2; 16]), ..lane_row(n, i64::from(n) - 100) });
     let others: Vec<_> = others.collect();
     answer(&mut window, &others);
-    assert!(window.is_unsure(), "it was not reached");
+    assert!(window.is_unsure(slot(2)), "it was not reached");
 }

@@ -4,7 +4,7 @@ use crate::adapter::failure;
 use crate::bindings::railhead::plugin::types::{Failure, Kind};
 use crate::call::{Purpose, Running};
 use crate::egress::{self, Egress, Outgoing, SendContext};
-use crate::limits::Meter;
+use crate::limits::{self, Meter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,6 +36,9 @@ impl Sender {
         running.leaving(&carried);
         let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
         self.meter.charge(sent.making);
+        if sent.making > limits::QUICK {
+            running.burns(); // on another thread than its own
+        }
         running.over(&carried, sent.may_have_arrived, sent.exchange);
         self.fitting(sent.result)
     }

@@ -57,6 +57,11 @@ impl Given<'_> {
         from.split_once('"').map_or("", |(text, _)| text).to_owned()
     }
 
+    /// All of the configuration, as JSON.
+    pub fn config(&self) -> &str {
+        self.config
+    }
+
     /// A POST to the guest's own destination at this path, carrying all events.
     pub fn post(&self, path: &str) -> Request {
         let request = Request::new("POST", &format!("{}{path}", self.setting("url")));

@@ -1,0 +1,186 @@
+//! Several hosts on one store: shares, hand-over by consent, hints. The clock stands still while something runs, so what
+//! is said to happen at once happens within what the simulated clock says.
+
+use crate::world::{World, delivery};
+use railhead_delivery::Options;
+use railhead_model::{Clock as _, DestinationState, End, ShardNo, Timestamp};
+use railhead_store::directory::{Credential, Destination, Directory as _};
+use railhead_store::model::ModelCore;
+use serde_json::json;
+use std::time::Duration;
+
+/// Far less than any period: the survey's, the reload's, a renewal's.
+const AT_ONCE: i64 = 500;
+
+fn owned(core: &ModelCore, host: railhead_model::HostId) -> usize {
+    (0..=255).filter(|no| core.owner(ShardNo(*no)).is_some_and(|(owner, _)| owner == host)).count()
+}
+
+/// The hosts that own something, with how much.
+fn shares(core: &ModelCore) -> Vec<usize> {
+    let mut hosts: Vec<_> = (0..=255).filter_map(|no| core.owner(ShardNo(no))).map(|(owner, _)| owner).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts.into_iter().map(|host| owned(core, host)).collect()
+}
+
+async fn shared_out(world: &World, among: &[usize]) {
+    let mut among = among.to_vec();
+    among.sort_unstable();
+    world
+        .until(|core| {
+            let mut shares = shares(core);
+            shares.sort_unstable();
+            (shares == among).then_some(())
+        })
+        .await;
+}
+
+/// A destination of each half: one that the first host keeps, and one that goes to the second.
+async fn one_each(world: &World) -> (Destination, Destination) {
+    let (mut low, mut high) = (None, None);
+    for index in 0.. {
+        let destination = world.destination(&format!("d{index}"), json!({"event_types": ["never.*"]})).await;
+        let half = if destination.no.shard().0 < 128 { &mut low } else { &mut high };
+        *half = Some(destination);
+        if let (Some(low), Some(high)) = (&low, &high) {
+            return (subscribe(world, low).await, subscribe(world, high).await);
+        }
+    }
+    unreachable!("there is one of each")
+}
+
+async fn subscribe(world: &World, destination: &Destination) -> Destination {
+    let mut destination = destination.clone();
+    destination.spec.event_types = vec!["order.*".to_owned()];
+    world.put(&destination).await
+}
+
+fn since(world: &World, began: Timestamp) -> i64 {
+    world.clock.now().since(began)
+}
+
+#[tokio::test(start_paused = true)]
+async fn hosts_that_join_get_their_share_and_what_they_leave_goes_back() {
+    let world = World::shared().await;
+    shared_out(&world, &[256]).await;
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    let third = world.another_host().await;
+    shared_out(&world, &[85, 85, 86]).await;
+    second.running.shutdown().await;
+    shared_out(&world, &[128, 128]).await;
+    let began = world.clock.now();
+    drop(third.running);
+    shared_out(&world, &[256]).await;
+    let took = since(&world, began);
+    assert!(took < 8_000, "a dead host is waited for no longer than its lease: {took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_host_accepts_another_delivers_at_once() {
+    let world = World::shared().await;
+    let (low, high) = one_each(&world).await;
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    tokio::time::sleep(Duration::from_millis(1_234)).await;
+    let began = world.clock.now();
+    let uid = world.publish_one().await;
+    assert_eq!(world.ended(delivery(uid, low.no)).await, End::Delivered);
+    assert_eq!(world.ended(delivery(uid, high.no)).await, End::Delivered);
+    assert!(since(&world, began) < AT_ONCE, "no survey was needed: {} ms", since(&world, began));
+    let to = |world: &World| world.connectors.calls().iter().map(|(_, call)| call.destination.no).collect::<Vec<_>>();
+    assert_eq!((to(&world), to(&second)), (vec![low.no], vec![high.no]), "each at its owner, once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_through_one_host_is_followed_by_the_owner_at_once() {
+    let world = World::shared().await;
+    let (_, high) = one_each(&world).await;
+    let mut with_secret = high.clone();
+    with_secret.credentials = vec![Credential {
+        field: "token".into(),
+        version: 1,
+        sealed: b"sealed".to_vec().into(),
+        public: json!({}),
+        set_at: world.clock.now(),
+        expires_at: None,
+    }];
+    let with_secret = world.put(&with_secret).await;
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    let known = async || {
+        while second.delivery.health(high.no).is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    known().await;
+    tokio::time::sleep(Duration::from_millis(777)).await;
+    let began = world.clock.now();
+    let mut withdrawn = with_secret.clone();
+    withdrawn.credentials.clear();
+    withdrawn.state = DestinationState::Paused;
+    let paused = world.put(&withdrawn).await;
+    while !second.connectors.revoked.lock().expect("whole").contains(&high.no) {
+        assert!(since(&world, began) < AT_ONCE, "a withdrawn credential cuts running calls at the owner at once");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let uid = world.publish_one().await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(second.connectors.calls().is_empty(), "a paused destination starts nothing, whoever owns it");
+    let began = world.clock.now();
+    world.put(&Destination { state: DestinationState::Active, ..paused.clone() }).await;
+    assert_eq!(world.ended(delivery(uid, high.no)).await, End::Delivered);
+    assert!(since(&world, began) < AT_ONCE, "it goes on at once: {} ms", since(&world, began));
+    let began = world.clock.now();
+    assert!(world.store.delete_tenant(world.tenant.no).await.expect("deleted"));
+    world.delivery.config_changed(world.tenant.no, &[high.no]);
+    while second.delivery.health(high.no).is_some() {
+        assert!(since(&world, began) < AT_ONCE, "a deleted tenant's destinations are forgotten at once");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_goes_once_what_is_in_flight_there_has_ended() {
+    let world = World::shared().await;
+    let (_, high) = one_each(&world).await;
+    world.connectors.gate.close();
+    let uid = world.publish_one().await;
+    world.connectors.called(2).await;
+    let second = world.another_host().await;
+    // All but the shard with the call.
+    shared_out(&world, &[127, 129]).await;
+    let owner = world.store.inner.core().owner(high.no.shard()).map(|(owner, _)| owner);
+    let key = delivery(world.publish_one().await, high.no);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(second.connectors.calls().len(), 0, "it is not given away over a running call");
+    world.connectors.gate.open();
+    shared_out(&world, &[128, 128]).await;
+    let next = world.store.inner.core().owner(high.no.shard()).map(|(owner, _)| owner);
+    assert_ne!(owner, next);
+    assert_eq!(world.ended(delivery(uid, high.no)).await, End::Delivered);
+    assert_eq!(world.ended(key).await, End::Delivered);
+    let calls =
+        |world: &World| world.connectors.calls().iter().filter(|(_, call)| call.destination.no == high.no).count();
+    assert_eq!((calls(&world), calls(&second)), (1, 1), "what ran ended here, what came meanwhile went there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_does_not_come_to_rest_is_kept_and_goes_on() {
+    let world = World::shared().await;
+    let (_, high) = one_each(&world).await;
+    world.connectors.gate.close();
+    world.publish_one().await;
+    world.connectors.called(2).await;
+    let second = world.another_host().await;
+    shared_out(&world, &[127, 129]).await;
+    tokio::time::sleep(Duration::from_millis(Options::default().give_wait_ms)).await;
+    // Another one goes in its place, and its destination goes on here beside the call that hangs.
+    shared_out(&world, &[128, 128]).await;
+    let key = delivery(world.publish_one().await, high.no);
+    world.connectors.called(4).await;
+    assert!(second.connectors.calls().is_empty());
+    world.connectors.gate.open();
+    assert_eq!(world.ended(key).await, End::Delivered);
+}

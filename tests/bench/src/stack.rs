@@ -1,0 +1,125 @@
+//! What is measured: hosts of our own on the embedded store, or on a PostgreSQL with its durable defaults.
+
+use crate::target::{self, Publish};
+use clap::ValueEnum;
+use railhead_harness::{Client, Host, HostOptions, Postgres};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+/// Where hosts keep everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Store {
+    Sqlite,
+    Postgres,
+}
+
+/// Which stack.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub store: Store,
+    /// Hosts that share the database; the embedded store has one.
+    pub hosts: usize,
+}
+
+/// Hosts and their store. All of it ends when this is dropped.
+pub struct Stack {
+    // Hosts end before their database.
+    pub hosts: Vec<Host>,
+    pub postgres: Option<Postgres>,
+    options: HostOptions,
+    folder: tempfile::TempDir,
+}
+
+impl Stack {
+    /// Starts it, and waits until it is ready.
+    pub async fn start(shape: Shape) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut stack = Self { hosts: Vec::new(), postgres: None, options: HostOptions::default(), folder };
+        if shape.store == Store::Postgres {
+            let postgres = Postgres::start(&[]).await.expect("PostgreSQL is installed");
+            stack.options.env = database(stack.folder.path(), &postgres.url());
+            let migrate = Command::new(railhead_harness::host::binary())
+                .arg("migrate")
+                .envs(stack.options.env.clone())
+                .output()
+                .expect("runs");
+            assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
+            stack.postgres = Some(postgres);
+        }
+        for _ in 0..shape.hosts {
+            stack.one_more().await;
+        }
+        stack
+    }
+
+    /// Starts another host on the same store.
+    pub async fn one_more(&mut self) {
+        let data = self.folder.path().join(format!("host{}", self.hosts.len()));
+        std::fs::create_dir_all(&data).expect("a folder");
+        self.hosts.push(Host::start(&data, &self.options).await);
+    }
+
+    /// Where hosts write.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A client of the first host.
+    pub fn client(&self) -> Client {
+        self.hosts.first().expect("a host").client()
+    }
+
+    /// Publishes through all hosts in turn.
+    pub fn publish(&self) -> Publish {
+        Publish::railhead(&self.hosts)
+    }
+
+    /// Makes a tenant with so many destinations at the receiver.
+    pub async fn make_destinations(&self, tenant: &str, sink: &str, destinations: usize) {
+        let client = self.client();
+        client.make_tenant(tenant).await;
+        for n in 0..destinations {
+            let body = json!({"connector": "webhook", "config": {"url": format!("{sink}/d{n}")}});
+            client.make_destination(tenant, &format!("d{n}"), &body).await;
+        }
+    }
+
+    /// Processes whose cost is the stack's.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let mut all: Vec<_> = self.hosts.iter().map(|host| ("host".to_owned(), host.pid())).collect();
+        if let [_, _, ..] = all.as_slice() {
+            all.iter_mut().enumerate().for_each(|(no, (name, _))| *name = format!("host_{no}"));
+        }
+        all.extend(self.postgres.as_ref().and_then(Postgres::pid).map(|pid| ("postgres".to_owned(), pid)));
+        all
+    }
+
+    /// Counters of all hosts, summed; of PostgreSQL, its commits and the bytes of its write-ahead log.
+    pub async fn counters(&self, http: &reqwest::Client) -> BTreeMap<String, f64> {
+        let mut sums = BTreeMap::new();
+        for host in &self.hosts {
+            for (name, value) in target::counters(http, host).await {
+                *sums.entry(name).or_insert(0.0) += value;
+            }
+        }
+        if let Some(postgres) = &self.postgres {
+            let commits = postgres.ask("SELECT sum(xact_commit) FROM pg_stat_database");
+            let log = postgres.ask("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')");
+            sums.insert("postgres_commits".to_owned(), commits.parse().unwrap_or(f64::NAN));
+            sums.insert("postgres_wal_bytes".to_owned(), log.parse().unwrap_or(f64::NAN));
+        }
+        sums
+    }
+}
+
+fn database(folder: &Path, url: &str) -> Vec<(String, String)> {
+    let key = Command::new(railhead_harness::host::binary()).args(["master-key", "new"]).output().expect("runs").stdout;
+    let file = folder.join("key");
+    std::fs::write(&file, key).expect("written");
+    let file = file.display().to_string();
+    [("RAILHEAD_DATABASE_URL", url.to_owned()), ("RAILHEAD_MASTER_KEY_FILE", file)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}

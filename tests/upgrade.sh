@@ -1,0 +1,18 @@
+#!/bin/sh
+# A rolling upgrade from an earlier commit: its program and today's side by side on one PostgreSQL, with today's schema.
+# `tests/upgrade.sh COMMIT`; without one, the last before several hosts shared a database. Needs what tests/run.sh installs.
+set -eu
+cd "$(dirname "$0")/.."
+commit=${1:-62e856f}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+
+git cat-file -e "$commit^{commit}" || { echo "no commit $commit here: fetch the history" >&2 && exit 1; }
+old=$(mktemp -d)
+trap 'git worktree remove --force "$old"' EXIT
+trap 'exit 1' INT TERM
+git worktree add --detach "$old" "$commit"
+CARGO_TARGET_DIR="$target/upgrade" cargo build --locked -p railhead-server --manifest-path "$old/Cargo.toml"
+
+cargo build --locked -p railhead-server
+RAILHEAD_BIN="$target/debug/railhead" RAILHEAD_OLD_BIN="$target/upgrade/debug/railhead" RAILHEAD_REQUIRE_POSTGRES=1 \
+    cargo test --locked -p railhead-scenarios --test operations -- upgrade
