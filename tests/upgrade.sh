@@ -1,6 +1,9 @@
 #!/bin/sh
 # A rolling upgrade from an earlier commit: its program and today's side by side on one PostgreSQL, with today's schema.
-# `tests/upgrade.sh COMMIT`; without one, the last before several hosts shared a database. Needs what tests/run.sh installs.
+# `tests/upgrade.sh COMMIT`; without one, the last before shards were handed over. Such a host keeps all shards while it
+# runs: today's accepts and owns nothing beside it, and delivers once it has left. And it starts no more on today's schema,
+# so the test never starts it again. Two hosts that share are in the form without an old program, which every change runs.
+# Needs what tests/run.sh installs.
 set -eu
 cd "$(dirname "$0")/.."
 commit=${1:-62e856f}

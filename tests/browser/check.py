@@ -19,12 +19,12 @@ from looks import axe, narrow, never_there, structure
 KINDS = {
     "overview": (r"/ui", 403),
     "tenants": (r"/ui/tenants(\?.*)?", 200),
-    "tenant": (r"/ui/tenants/[^/?]+", 403),
+    "tenant": (r"/ui/tenants/[^/?]+(\?.*)?", 403),
     "destination": (r"/ui/tenants/[^/]+/destinations/[^/?]+", 403),
     "events": (r"/ui/tenants/[^/]+/events(\?.*)?", 200),
     "event": (r"/ui/tenants/[^/]+/events/[^/?]+", 200),
     "deliveries": (r"/ui/tenants/[^/]+/deliveries(\?.*)?", 403),
-    "delivery": (r"/ui/tenants/[^/]+/deliveries/[^/?]+", 403),
+    "delivery": (r"/ui/tenants/[^/]+/deliveries/[^/?]+(\?.*)?", 403),
     "environment": (r"/ui/environment", 403),
 }
 # Links lead the administrator alone to it.
@@ -40,14 +40,19 @@ def kind_of(path):
 
 
 def crawl(visit, each, kinds):
-    """Follows every link; the pages to look at, by kind."""
+    """Follows every link; the pages to look at, by kind. A link to a page of no known kind, or of none of `kinds`, is a fault."""
     found, waiting, seen = {kind: [] for kind in kinds}, ["/ui"], set()
     while waiting:
         path = waiting.pop(0)
-        kind = kind_of(path)
-        if path in seen or kind not in found or len(found[kind]) >= each:
+        if path in seen:
             continue
         seen.add(path)
+        kind = kind_of(path)
+        if kind not in found:
+            visit.fault(f"a link leads to {path}, a page of {'no known kind' if kind is None else f'the kind {kind}'}")
+            continue
+        if len(found[kind]) >= each:
+            continue
         visit.open(path)
         found[kind].append(path)
         waiting += visit.page.eval_on_selector_all("a[href^='/ui']", "links => links.map(a => a.getAttribute('href'))")

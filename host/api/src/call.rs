@@ -122,9 +122,11 @@ impl Call {
     /// The body as JSON.
     ///
     /// # Errors
-    /// 400 for what is none.
+    /// 400 for what is none, 422 for the character NUL in it.
     pub fn value(&self) -> Result<Value, Problem> {
-        json::value(&self.body)
+        let value = json::value(&self.body)?;
+        json::check_text(&value)?;
+        Ok(value)
     }
 
     /// The body as a type; an empty body is an empty object. `nested` as in [`json::into`].

@@ -145,6 +145,9 @@ codes! {
     LIMIT_REACHED "limit-reached" 409 "A limit is reached"
         "The tenant has as many of these as its limits allow; `detail` gives the number."
         "Delete some, or raise the limit of the tenant or its environment.";
+    TOO_MANY_WAITING "too-many-waiting" 409 "Too many deliveries wait for a change of the order"
+        "A destination begins to keep an order only while at most 10,000 deliveries wait at it. Nothing was changed."
+        "Let them be delivered first, or cancel them, then change `ordering`; or make a new destination with the order.";
     NOT_WAITING "not-waiting" 409 "The delivery has ended"
         "Only a delivery that waits can be cancelled."
         "Nothing to do: its end is final.";

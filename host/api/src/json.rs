@@ -43,6 +43,41 @@ pub fn value(bytes: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(bytes).map_err(|error| not_json(&error))
 }
 
+/// Refuses the character NUL in names and strings: a store would take it in one place and stumble over it in another.
+///
+/// # Errors
+/// 422 `invalid-input` with the field's pointer, or with that of the object for a name.
+pub fn check_text(value: &Value) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    find_nul(value, "", &mut errors);
+    if errors.is_empty() { Ok(()) } else { Err(Problem::input(errors)) }
+}
+
+fn find_nul(value: &Value, pointer: &str, errors: &mut Vec<FieldError>) {
+    let wrong = |what: &str| {
+        let detail = format!("{what} contains the character NUL (U+0000): remove it.");
+        FieldError::new(pointer, &codes::INVALID_VALUE, detail)
+    };
+    match value {
+        Value::String(text) if text.contains('\0') => errors.push(wrong("The text")),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                find_nul(item, &format!("{pointer}/{index}"), errors);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                if name.contains('\0') {
+                    errors.push(wrong("A field's name"));
+                } else {
+                    find_nul(member, &format!("{pointer}/{}", token(name)), errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Says where a body is not JSON.
 #[must_use]
 pub fn not_json(error: &serde_json::Error) -> Problem {

@@ -2,6 +2,7 @@
 
 use crate::codes::{self, Code};
 use railhead_store::StoreError;
+use railhead_store::directory::MAX_REORDERED;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -124,6 +125,10 @@ impl From<StoreError> for Problem {
                 Self::new(&codes::UNAVAILABLE, "The database is not available at this moment.").retry_after(1)
             }
             StoreError::Conflict(what) => Self::new(&codes::CONFLICT, format!("{what}.")),
+            StoreError::TooManyWaiting => {
+                let detail = format!("More than {MAX_REORDERED} deliveries wait here: `ordering` stays as it is.");
+                Self::new(&codes::TOO_MANY_WAITING, detail)
+            }
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Damaged(_) => Self::internal(&error),
         }

@@ -25,6 +25,8 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Tenants read while loading, so that each is read once.
 type Tenants = BTreeMap<TenantNo, Option<Arc<Tenant>>>;
+/// Revisions of destinations as they run here.
+type Revisions = BTreeMap<DestinationNo, i64>;
 
 /// Loads all destinations of these shards, with their open batches, and surveys them. Repeatable.
 ///
@@ -140,9 +142,39 @@ pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedRece
             tenants.insert(tenant);
         }
         let nos: Vec<_> = nos.into_iter().collect();
-        while let Err(error) = apply(&shared, &tenants, &nos).await {
-            tracing::warn!(%error, "changed destinations cannot be read now; they are read again");
-            tokio::time::sleep(AGAIN).await;
+        if apply_patiently(&shared, &tenants, &nos).await.is_err() {
+            apply_one_by_one(&shared, &tenants, &nos).await;
+        }
+    }
+}
+
+/// Until the database answers.
+async fn apply_patiently(
+    shared: &Shared,
+    tenants: &BTreeSet<TenantNo>,
+    nos: &[DestinationNo],
+) -> Result<(), StoreError> {
+    loop {
+        match apply(shared, tenants, nos).await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "changed destinations cannot be read now; they are read again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Something there cannot be read, however often: other changes must not wait for it.
+async fn apply_one_by_one(shared: &Shared, tenants: &BTreeSet<TenantNo>, nos: &[DestinationNo]) {
+    for no in nos {
+        if let Err(error) = apply_patiently(shared, &BTreeSet::new(), std::slice::from_ref(no)).await {
+            tracing::error!(%error, destination = %no, "a changed destination cannot be read");
+        }
+    }
+    for no in tenants {
+        if let Err(error) = apply_patiently(shared, &BTreeSet::from([*no]), &[]).await {
+            tracing::error!(%error, tenant = no.0, "a changed tenant cannot be read");
         }
     }
 }
@@ -188,12 +220,36 @@ pub(crate) async fn reload(shared: Arc<Shared>) {
 }
 
 async fn reload_once(shared: &Shared) -> Result<(), StoreError> {
-    let mut known = shared.fleet.revisions();
     let shards = shared.lease.shards();
+    match reload_shards(shared, &shards, shared.fleet.revisions()).await {
+        Err(error) if !error.is_retryable() => reload_one_by_one(shared, &shards).await,
+        answer => answer,
+    }
+}
+
+/// Something there cannot be read, however often: the other shards must not wait for it.
+async fn reload_one_by_one(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
+    let mut known: BTreeMap<ShardNo, Revisions> = BTreeMap::new();
+    for (no, revision) in shared.fleet.revisions() {
+        known.entry(no.shard()).or_default().insert(no, revision);
+    }
+    for shard in shards {
+        let known = known.remove(shard).unwrap_or_default();
+        match reload_shards(shared, std::slice::from_ref(shard), known).await {
+            Err(error) if !error.is_retryable() => {
+                tracing::error!(%error, shard = shard.0, "a shard's destinations cannot be read again");
+            }
+            answer => answer?,
+        }
+    }
+    Ok(())
+}
+
+async fn reload_shards(shared: &Shared, shards: &[ShardNo], mut known: Revisions) -> Result<(), StoreError> {
     let mut tenants = Tenants::new();
     let mut after = None;
     loop {
-        let page = shared.store.destinations_of(&shards, after, PAGE).await?;
+        let page = shared.store.destinations_of(shards, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.no);
         let changed = page.into_iter().filter(|one| known.remove(&one.no) != Some(one.revision)).collect();

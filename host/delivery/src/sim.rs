@@ -16,6 +16,7 @@ mod people;
 mod plants;
 mod publish;
 mod receiver;
+mod record;
 mod rotation;
 mod store;
 mod trace;

@@ -3,10 +3,12 @@
 mod ledger;
 
 use self::ledger::{Entry, Ledger, entry};
+use crate::limits;
 use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Events for one destination, handed over in one call.
 #[derive(Clone, Debug)]
@@ -133,6 +135,12 @@ impl Running {
     /// True if it used more CPU time than a quick call does.
     pub(crate) fn has_burnt(&self) -> bool {
         self.burnt.load(Ordering::Relaxed)
+    }
+
+    /// CPU time that it may use as a quick one.
+    pub(crate) fn quick_cpu(&self) -> Duration {
+        let events = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
+        limits::QUICK.saturating_add(limits::QUICK_EACH.saturating_mul(events))
     }
 
     /// Milliseconds until the deadline.

@@ -4,7 +4,7 @@
 //! what the quick ones leave: guests that burn CPU wait for each other, not others for them.
 
 use crate::call::Running;
-use crate::{limits, platform};
+use crate::platform;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +13,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 /// Until a call took so long its CPU time is not asked for: what the clock shows is an upper bound of it.
-const SHORT: Duration = Duration::from_millis(5);
+const SHORT: Duration = Duration::from_millis(1);
 
 /// Both sets of threads.
 pub(crate) struct Lanes {
@@ -107,7 +107,7 @@ impl<F: Future> Future for Timed<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.timed(context);
-        if self.burnt > limits::QUICK.saturating_sub(SHORT) {
+        if self.burnt + SHORT > self.running.quick_cpu() {
             self.running.burns();
         }
         match polled {

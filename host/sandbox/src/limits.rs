@@ -30,11 +30,13 @@ pub const MAX_APPEND: usize = 1024 * 1024;
 /// Lines that a session may log in one call into it; what follows is counted, not kept.
 pub const MAX_LOG_LINES: u32 = 100;
 /// Epoch ticks: how often a spinning guest is made to yield.
-pub const TICK: Duration = Duration::from_millis(5);
+pub const TICK: Duration = Duration::from_millis(2);
 
-/// CPU time after which a call goes on with the slow ones: what a connector needs that only builds requests is a
-/// twentieth of it.
-pub(crate) const QUICK: Duration = Duration::from_millis(20);
+/// CPU time after which a call goes on with the slow ones, beside [`QUICK_EACH`]: what a connector needs that only builds
+/// requests is a tenth of it.
+pub(crate) const QUICK: Duration = Duration::from_millis(2);
+/// The same for each event of the call.
+pub(crate) const QUICK_EACH: Duration = Duration::from_micros(250);
 
 const NS_PER_TICK: u64 = TICK.as_nanos() as u64;
 /// Of one host call that does not say what it worked.

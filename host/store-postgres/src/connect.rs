@@ -1,5 +1,6 @@
 //! Connections: options, two pools, and what every connection is set to.
 
+use crate::lease::LeaseLine;
 use crate::lent::Lent;
 pub use crate::lent::commit;
 use crate::reader;
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 /// How many connections, and how long to wait.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    /// Connections for accept, record, refill and leases; the lanes need one each, refills the rest.
+    /// Connections for accept, record and refill; the lanes need one each, refills the rest. Leases have their own.
     pub engine_connections: u32,
     /// Connections for configuration, jobs and pages, so that a slow page never waits before a commit.
     pub desk_connections: u32,
@@ -54,6 +55,7 @@ pub struct PostgresStore {
     options: PgConnectOptions,
     limits: Arc<PostgresOptions>,
     reader: Arc<OnceCell<String>>,
+    lease: LeaseLine,
 }
 
 impl PostgresStore {
@@ -70,6 +72,7 @@ impl PostgresStore {
         let store = Self {
             engine: pool(&base, options.engine_connections, options.engine_statement_ms, options.acquire_ms, false),
             desk: pool(&base, options.desk_connections, options.desk_statement_ms, options.acquire_ms, true),
+            lease: LeaseLine::new(tuned(&base, LEASE_STATEMENT_MS)),
             options: base,
             limits: Arc::new(options.clone()),
             reader: Arc::default(),
@@ -80,6 +83,7 @@ impl PostgresStore {
 
     /// Waits for connections in use and closes all.
     pub async fn close(&self) {
+        self.lease.close().await;
         self.engine.close().await;
         self.desk.close().await;
     }
@@ -108,6 +112,11 @@ impl PostgresStore {
     pub(crate) async fn reader(&self, tenant: TenantNo) -> Result<Lent, StoreError> {
         let role = self.reader.get_or_try_init(async || reader::name(&mut *self.desk().await?).await).await?;
         Lent::begun(&self.desk, reader::begin(role, tenant)).await.map_err(reader::explain)
+    }
+
+    /// Where statements about leases go.
+    pub(crate) fn lease_line(&self) -> &LeaseLine {
+        &self.lease
     }
 
     /// What a connection outside the pools begins with: no time limits, ordinary plans.
@@ -140,20 +149,27 @@ const KEEP_ALIVE: [(&str, &str); 5] = [
     ("client_connection_check_interval", "2000"),
 ];
 
-fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, test: bool) -> PgPool {
-    let options = base.clone().options([
+/// The longest that a statement about leases may run: less than a host waits for it ([`crate::deadline`]), so that one
+/// that was given up holds no lock when it is sent again.
+const LEASE_STATEMENT_MS: u64 = 1_400;
+
+fn tuned(base: &PgConnectOptions, statement_ms: u64) -> PgConnectOptions {
+    base.clone().options([
         ("enable_seqscan", "off".to_owned()),
         ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("jit", "off".to_owned()),
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", statement_ms.to_string()),
         ("idle_in_transaction_session_timeout", statement_ms.to_string()),
-    ]);
+    ])
+}
+
+fn pool(base: &PgConnectOptions, most: u32, statement_ms: u64, acquire_ms: u64, test: bool) -> PgPool {
     PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(Duration::from_millis(acquire_ms))
         // A ping before each hot statement would double its round trips. A dead connection answers "unknown" once, and
         // the same batch is sent again.
         .test_before_acquire(test)
-        .connect_lazy_with(options)
+        .connect_lazy_with(tuned(base, statement_ms))
 }

@@ -20,6 +20,10 @@ enum Late {
 /// The longest that dropping a day may take, in milliseconds; nobody waits for it.
 const SLOW_MS: u64 = 120_000;
 
+/// A statement about leases on a connection that went silent is given up after so long, in milliseconds: of a lease of 6 s
+/// that is renewed every 2 s, enough is left to do it again on a new one.
+const LEASE_MS: u64 = 1_500;
+
 impl PostgresStore {
     /// A read of the engine.
     pub(crate) fn engine_read<T>(&self, call: impl Call<T>) -> impl Call<T> {
@@ -29,6 +33,11 @@ impl PostgresStore {
     /// A write of the engine: it is repeatable, and sent again after an unknown outcome.
     pub(crate) fn engine_write<T>(&self, call: impl Call<T>) -> impl Call<T> {
         within(self.limits().engine_call_ms, Late::Perhaps, Box::pin(call))
+    }
+
+    /// A write about a lease that runs, on [`PostgresStore::lease_line`].
+    pub(crate) fn lease_write<T>(&self, call: impl Call<T>) -> impl Call<T> {
+        within(LEASE_MS, Late::Perhaps, Box::pin(call))
     }
 
     /// Days that are dropped: with its locks, and files of many gigabytes.

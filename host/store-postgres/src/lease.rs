@@ -1,14 +1,18 @@
 //! Leases: the database's clock decides.
 
-use crate::connect::{PostgresStore, commit};
-use crate::error::{committing, undone};
+mod line;
+
+pub use line::LeaseLine;
+
+use crate::connect::PostgresStore;
+use crate::error::{Commits, committing, undone};
 use crate::rows::{get, time, time_opt};
 use async_trait::async_trait;
 use railhead_model::{HostId, ShardNo, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::lease::{LEASE_MS, Leases, Owned, SUSPECT_MS, fair};
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 /// Renewing waits for a take-over that is about to fence this host, and then finds it fenced. A lease that expired
 /// begins anew.
@@ -36,6 +40,17 @@ AND NOT EXISTS (
 AND EXISTS (
     SELECT 1 FROM host_lease m
     WHERE m.host = $2 AND m.since + $3 <= (extract(epoch FROM clock_timestamp()) * 1000)::bigint)";
+
+/// Hosts that are over for a day, and own nothing. Whoever asks for one finds no row, which is as good as fenced. Before
+/// shards move, so that one that has just been fenced is still there.
+const FORGET: &str = "
+WITH old AS MATERIALIZED (
+    SELECT h.id FROM host h
+    WHERE h.fenced AND NOT EXISTS (SELECT 1 FROM host_lease l WHERE l.host = h.id AND l.expires > $1 - 86400000)
+    AND NOT EXISTS (SELECT 1 FROM shard s WHERE s.owner = h.id)
+    ORDER BY h.id FOR UPDATE OF h SKIP LOCKED),
+leases AS (DELETE FROM host_lease l WHERE l.host = ANY(ARRAY(SELECT id FROM old)))
+DELETE FROM host h WHERE h.id = ANY(ARRAY(SELECT id FROM old))";
 
 /// So many free shards, and those of fenced hosts. One that still has an owner lost it to a death.
 const MOVE: &str = "
@@ -69,25 +84,28 @@ const RELEASE: &str = "UPDATE shard SET owner = NULL WHERE owner = $1 AND no = A
 
 #[async_trait]
 impl Leases for PostgresStore {
+    /// Nothing runs yet that would wait for it; nor does it any more when a host leaves.
     async fn join(&self, host: HostId, now: Timestamp) -> Result<(), StoreError> {
         self.engine_write(join(self, host, now)).await
     }
 
     async fn renew(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
         let renewed = async {
-            let mut connection = self.engine().await?;
-            let now = renew(&mut connection, host).await?;
-            standing(&mut connection, host, now).await
+            let mut held = self.lease_line().hold().await?;
+            let now = renew(&mut held, host).await?;
+            let owned = standing(&mut held, host, now).await?;
+            held.keep();
+            Ok(owned)
         };
-        self.engine_write(renewed).await
+        self.lease_write(renewed).await
     }
 
     async fn take_over(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
-        self.engine_write(take_over(self, host)).await
+        self.lease_write(take_over(self, host)).await
     }
 
     async fn release(&self, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-        self.engine_write(release(self, host, shards)).await
+        self.lease_write(release(self, host, shards)).await
     }
 
     async fn leave(&self, host: HostId) -> Result<(), StoreError> {
@@ -96,7 +114,8 @@ impl Leases for PostgresStore {
 }
 
 async fn join(store: &PostgresStore, host: HostId, now: Timestamp) -> Result<(), StoreError> {
-    let mut transaction = store.engine_begin().await?;
+    let mut held = store.lease_line().hold().await?;
+    let mut transaction = held.begin().await.map_err(undone)?;
     sqlx::query("INSERT INTO host (id, fenced, joined_at) VALUES ($1, false, $2) ON CONFLICT DO NOTHING")
         .bind(host.0)
         .bind(now.0)
@@ -104,11 +123,14 @@ async fn join(store: &PostgresStore, host: HostId, now: Timestamp) -> Result<(),
         .await
         .map_err(undone)?;
     renew(&mut transaction, host).await?;
-    commit(transaction).await
+    commit(transaction).await?;
+    held.keep();
+    Ok(())
 }
 
 async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreError> {
-    let mut transaction = store.engine_begin().await?;
+    let mut held = store.lease_line().hold().await?;
+    let mut transaction = held.begin().await.map_err(undone)?;
     let rows = sqlx::query(CANDIDATES).bind(host.0).fetch_all(&mut *transaction).await.map_err(undone)?;
     let mut ids: Vec<uuid::Uuid> = Vec::new();
     let mut joined = false;
@@ -123,6 +145,7 @@ async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreEr
     let fence = sqlx::query(FENCE).bind(ids).bind(host.0).bind(LEASE_MS);
     fence.execute(&mut *transaction).await.map_err(undone)?;
     let now = clock(&mut transaction).await?;
+    sqlx::query(FORGET).bind(now.0).execute(&mut *transaction).await.map_err(undone)?;
     let mut owned = standing(&mut transaction, host, now).await?;
     let room = owned.fair.saturating_sub(owned.shards.len()).min(owned.free);
     if room > 0 {
@@ -131,11 +154,13 @@ async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreEr
         owned = standing(&mut transaction, host, now).await?;
     }
     commit(transaction).await?;
+    held.keep();
     Ok(owned)
 }
 
 async fn release(store: &PostgresStore, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-    let mut transaction = store.engine_begin().await?;
+    let mut held = store.lease_line().hold().await?;
+    let mut transaction = held.begin().await.map_err(undone)?;
     let open = sqlx::query("SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE")
         .bind(host.0)
         .fetch_optional(&mut *transaction)
@@ -150,11 +175,14 @@ async fn release(store: &PostgresStore, host: HostId, shards: &[ShardNo]) -> Res
         .execute(&mut *transaction)
         .await
         .map_err(undone)?;
-    commit(transaction).await
+    commit(transaction).await?;
+    held.keep();
+    Ok(())
 }
 
 async fn leave(store: &PostgresStore, host: HostId) -> Result<(), StoreError> {
-    let mut transaction = store.engine_begin().await?;
+    let mut held = store.lease_line().hold().await?;
+    let mut transaction = held.begin().await.map_err(undone)?;
     let left = sqlx::query("UPDATE host SET fenced = true WHERE id = $1 AND NOT fenced")
         .bind(host.0)
         .execute(&mut *transaction)
@@ -168,7 +196,13 @@ async fn leave(store: &PostgresStore, host: HostId) -> Result<(), StoreError> {
         .execute(&mut *transaction)
         .await
         .map_err(undone)?;
-    commit(transaction).await
+    commit(transaction).await?;
+    held.keep();
+    Ok(())
+}
+
+async fn commit(transaction: Transaction<'_, Postgres>) -> Result<(), StoreError> {
+    transaction.commit().await.commits()
 }
 
 /// Extends the lease; answers with the database's time.

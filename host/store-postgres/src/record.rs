@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 ///
 /// `f` holds the fence open: FOR SHARE waits for a take-over that is about to fence this host, and then finds it fenced;
 /// a take-over waits for this commit. (A plain EXISTS, or FOR KEY SHARE, would let a stopped host's write through.)
-/// `k` holds the rows that are as the host loaded them, with the place of each. A row that somebody changed after this
-/// statement began has another rev, so a place in `k` is always the one that this statement can see.
+/// `k` holds the rows that are as the host loaded them, with the place of each. A row that was changed after this
+/// statement began, and kept its rev (a start was counted), has a place that this statement cannot see: it neither goes
+/// nor waits. So only what `gone` and `waits` really changed counts, and the rest is refused. `IS TRUE` keeps these tests
+/// hashed lookups, as a join's plan would follow guesses about the size of `gone`.
 /// `shared` keeps transcripts of requests that carried several deliveries, each once.
 /// The row numbered -1 says that the fence was open.
 const RECORD: &str = "
@@ -35,7 +37,9 @@ k AS MATERIALIZED (
         WHERE w.event = r.event AND w.destination = r.destination AND w.run = r.run AND w.rev = r.rev
         FOR UPDATE
     ) w),
-gone AS (DELETE FROM work w WHERE w.ctid = ANY(ARRAY(SELECT k.place FROM k WHERE k.state IS NOT NULL))),
+gone AS (
+    DELETE FROM work w WHERE w.ctid = ANY(ARRAY(SELECT k.place FROM k WHERE k.state IS NOT NULL))
+    RETURNING w.event, w.destination, w.run),
 ended AS (
     INSERT INTO delivery (event, destination, run, tenant, state, code, attempts, tries, at, lane, origin, previous, job,
         made_at, n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision,
@@ -43,17 +47,18 @@ ended AS (
     SELECT event, destination, run, tenant, state, code, attempts, GREATEST(tries, n), at, lane, origin, previous, job,
         made_at, n, started_at, duration_ms, outcome, reason, message, status, connector_version, config_revision,
         transcript, owner
-    FROM k WHERE k.state IS NOT NULL
+    FROM k WHERE ((k.event, k.destination, k.run) IN (SELECT g.event, g.destination, g.run FROM gone g)) IS TRUE
     ON CONFLICT DO NOTHING),
 waits AS (
     UPDATE work w SET due = k.at, attempts = k.attempts, since = k.since, tries = GREATEST(k.tries, k.n), rev = k.rev + 1
-    FROM k WHERE w.ctid = k.place AND k.state IS NULL),
+    FROM k WHERE w.ctid = k.place AND k.state IS NULL
+    RETURNING k.ord, w.rev),
 kept AS (
     INSERT INTO attempt (event, destination, run, n, started_at, duration_ms, outcome, reason, message, status,
         connector_version, config_revision, transcript, owner)
     SELECT event, destination, run, n, started_at, duration_ms, outcome, reason, message, status, connector_version,
         config_revision, transcript, owner
-    FROM k WHERE k.state IS NULL AND k.n IS NOT NULL
+    FROM k WHERE k.n IS NOT NULL AND (k.ord IN (SELECT waits.ord FROM waits)) IS TRUE
     ON CONFLICT DO NOTHING),
 shared AS (
     INSERT INTO transcript (event, destination, run, n, sealed)
@@ -61,6 +66,8 @@ shared AS (
         AS t(event, destination, run, n, sealed)
     ON CONFLICT DO NOTHING)
 SELECT k.ord, k.rev + 1 AS rev FROM k
+WHERE ((k.event, k.destination, k.run) IN (SELECT g.event, g.destination, g.run FROM gone g)) IS TRUE
+UNION ALL SELECT waits.ord, waits.rev FROM waits
 UNION ALL SELECT -1, 0 FROM f";
 
 /// Attempts whose row changed or ended meanwhile: they were made, so they are on record, and their numbers are not

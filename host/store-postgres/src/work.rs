@@ -35,7 +35,8 @@ const SAVE_HEALTH: &str = "
 WITH f AS MATERIALIZED (SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE),
 saved AS (
     UPDATE destination d SET health = r.health::json
-    FROM f CROSS JOIN unnest($2::bigint[], $3::text[]) AS r(no, health) WHERE d.no = r.no)
+    FROM f CROSS JOIN unnest($2::bigint[], $3::text[]) AS r(no, health)
+    WHERE d.no = r.no AND EXISTS (SELECT 1 FROM shard s WHERE s.no = d.shard AND s.owner = $1))
 SELECT 1 FROM f";
 
 const WAITING: &str = "
@@ -58,11 +59,11 @@ impl WorkStore for PostgresStore {
     }
 
     async fn command(&self, key: DeliveryKey, command: Command, now: Timestamp) -> Result<Commanded, StoreError> {
-        self.engine_write(command::command(self, key, command, now)).await
+        self.desk_write(command::command(self, key, command, now)).await
     }
 
     async fn redeliver(&self, key: DeliveryKey, origin: Origin, now: Timestamp) -> Result<DeliveryKey, StoreError> {
-        self.engine_write(again::redeliver(self, key, origin, now)).await
+        self.desk_write(again::redeliver(self, key, origin, now)).await
     }
 
     async fn save_health(&self, host: HostId, health: &[(DestinationNo, Health)]) -> Result<(), StoreError> {

@@ -220,10 +220,13 @@ pub(crate) async fn make_again(
     Ok(Some(next))
 }
 
+const SAVE_HEALTH: &str = "UPDATE destination SET health = ? WHERE no = ?
+    AND EXISTS (SELECT 1 FROM shard s WHERE s.no = destination.shard AND s.owner = ?)";
+
 async fn save_health(connection: &mut SqliteConnection, host: HostId, health: Vec<(DestinationNo, Health)>) -> Res<()> {
     unfenced(connection, host).await?;
     for (no, health) in health {
-        let query = sqlx::query("UPDATE destination SET health = ? WHERE no = ?").bind(json(&health)?).bind(no.0);
+        let query = sqlx::query(SAVE_HEALTH).bind(json(&health)?).bind(no.0).bind(blob(&host.0));
         query.execute(&mut *connection).await?;
     }
     Ok(())

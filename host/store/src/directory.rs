@@ -280,6 +280,10 @@ pub trait Directory: Send + Sync + 'static {
     async fn put_answer(&self, scope: &[u8; 32], answer: &Answer, now: Timestamp) -> Result<(), StoreError>;
 }
 
+/// Deliveries that may wait at a destination when it begins to keep an order: they join it in the transaction that changes
+/// the destination, and its tenant's publishers wait for that.
+pub const MAX_REORDERED: usize = 10_000;
+
 /// How long a stored answer to an `Idempotency-Key` is given again, in milliseconds.
 pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
 

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Configuration changed since it was read (`If-Match`), or a name is taken.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// More wait than can join an order in one step ([`crate::directory::MAX_REORDERED`]). Nothing was done.
+    #[error("too many deliveries wait")]
+    TooManyWaiting,
     /// What was referred to does not exist.
     #[error("not found: {0}")]
     NotFound(&'static str),

@@ -162,7 +162,8 @@ pub trait WorkStore: Send + Sync + 'static {
     /// [`StoreError::NotFound`] if there is no such delivery.
     async fn redeliver(&self, key: DeliveryKey, origin: Origin, now: Timestamp) -> Result<DeliveryKey, StoreError>;
 
-    /// Stores the health of destinations, fenced.
+    /// Stores the health of destinations, fenced. One whose shard this host does not own is left alone: its owner knows
+    /// better.
     async fn save_health(&self, host: HostId, health: &[(DestinationNo, Health)]) -> Result<(), StoreError>;
 
     /// Stores stable batches before their first attempt, fenced. Repeating is harmless.

@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use railhead_harness::{Browser, Client, Host, HostOptions, Page, Peer, Reply};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Longest record of one attempt, in bytes of JSON. The text that is kept of a request or an answer is at most 64 KiB of
 /// body and 64 KiB of head; in JSON, a control character is six bytes.
@@ -28,6 +29,8 @@ struct Case {
 
 /// Long enough that on a busy machine an attempt ends by what the peer does.
 const AMPLE_MS: u32 = 60_000;
+/// How long anything may take that nothing tells of.
+const AMPLE: Duration = Duration::from_secs(60);
 /// Where only time ends it.
 const SHORT_MS: u32 = 2_000;
 
@@ -79,8 +82,8 @@ fn check_record(name: &str, attempt: &Value) {
     }
 }
 
-/// All pages that show something of what came.
-async fn look_at(browser: &Browser, client: &Client, tenant: &str) {
+/// All pages that show something of what came; their HTML.
+async fn look_at(browser: &Browser, client: &Client, tenant: &str) -> String {
     let root = format!("/ui/tenants/{tenant}");
     let mut paths = vec![root.clone(), format!("{root}/destinations/hook"), format!("{root}/deliveries")];
     for delivery in client.list(&format!("/v1/tenants/{tenant}/deliveries")).await {
@@ -88,8 +91,21 @@ async fn look_at(browser: &Browser, client: &Client, tenant: &str) {
         paths.push(format!("{root}/events/{tenant}-1"));
     }
     assert!(paths.len() > 4, "{tenant}: {paths:?}");
+    let mut shown = String::new();
     for path in paths {
-        check_page(&path, &browser.get(&path).await);
+        let page = browser.get(&path).await;
+        check_page(&path, &page);
+        shown += &page.html;
+    }
+    shown
+}
+
+/// What a peer wrote is there to be read, as text: otherwise its absence as HTML would prove nothing.
+fn shows_as_text(name: &str, shown: &str, written: &[&str]) {
+    let escaped = |text: &str| text.replace('<', "&lt;").replace('>', "&gt;");
+    let shown = shown.replace("&#60;", "&lt;").replace("&#62;", "&gt;");
+    for text in written {
+        assert!(shown.contains(&escaped(text)), "{name}: no page shows {text}");
     }
 }
 
@@ -130,9 +146,12 @@ async fn every_wrong_http_answer_has_its_outcome() {
     let browser = Browser::sign_in(host.address, railhead_harness::host::API_KEY).await;
     check_page("/ui", &browser.get("/ui").await);
     for case in cases {
-        look_at(&browser, &client, case.name).await;
+        let shown = look_at(&browser, &client, case.name).await;
+        if case.name == http::SCRIPT_EVERYWHERE {
+            shows_as_text(case.name, &shown, &http::SCRIPTS);
+        }
         // One request each: nothing that a peer says makes the host ask again within an attempt.
-        assert!(case.peer.requests().len() <= 1, "{}: {:?}", case.name, case.peer.requests());
+        assert_eq!(case.peer.requests().len(), 1, "{}: {:?}", case.name, case.peer.requests());
     }
 }
 
@@ -146,7 +165,11 @@ async fn every_wrong_tls_has_its_outcome_and_nothing_is_sent() {
     let (_data, host) = host(env).await;
     let cases = tls::cases(&authority).await;
     check(&host.client(), &cases).await;
-    for case in cases.iter().filter(|case| case.expected.0 != "delivered") {
+    let (delivered, wrong): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.expected.0 == "delivered");
+    for case in delivered {
+        assert_eq!(case.peer.requests().len(), 1, "{}: {:?}", case.name, case.peer.requests());
+    }
+    for case in wrong {
         let heads: Vec<_> = case.peer.requests().into_iter().map(|request| request.head).collect();
         assert!(!heads.iter().any(|head| head.contains("webhook-id")), "{}: it got the event: {heads:?}", case.name);
     }
@@ -172,9 +195,22 @@ async fn an_answer_that_nobody_asked_for_belongs_to_no_event() {
     for n in 2..5 {
         publish(&client, "smuggler", &n.to_string()).await;
     }
-    let path = "/v1/tenants/smuggler/deliveries?state=dead";
-    while client.list(path).await.len() < 3 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let refused = tokio::time::timeout(AMPLE, each_is_refused(&client, 3)).await;
+    if refused.is_err() {
+        panic!("three events were not refused in {} s: {:#?}", AMPLE.as_secs(), deliveries(&client, "").await);
     }
     assert_eq!(smuggler.peer.requests().len(), 4);
+}
+
+/// Waits until so many events after the first are dead. Only the first one may be delivered.
+async fn each_is_refused(client: &Client, count: usize) {
+    while deliveries(client, "?state=dead").await.len() < count {
+        let delivered = deliveries(client, "?state=delivered").await;
+        assert!(delivered.len() <= 1, "what nobody asked for was taken for an answer: {delivered:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn deliveries(client: &Client, query: &str) -> Vec<Value> {
+    client.list(&format!("/v1/tenants/smuggler/deliveries{query}")).await
 }

@@ -45,7 +45,7 @@ async fn destinations(client: &Client, sink: &Sink) {
         body
     };
     let hostile = json!({
-        "name": format!("CRM {EVIL}"), "metadata": {"note": EVIL, "owner": CONTROLS.trim_end()},
+        "name": format!("CRM {EVIL}"), "metadata": {"note": EVIL, "owner": CONTROLS.trim_end().replace('\0', "")},
         "config": {"url": sink.url("/crm"), "headers": {"x-shop": EVIL}},
         "filter": {"data": {"total": [{"numeric": [">", 10]}]}, "type": [{"prefix": "order."}]},
         "credentials": {"bearer_token": "a-token-of-some-length"},

@@ -39,7 +39,8 @@ impl Way {
     }
 }
 
-/// Runs `tests/verify.py`: how many requests verified; it refused as many changed ones.
+/// Runs `tests/verify.py`: how many requests verified. It refused each with a changed body, with a secret of nobody, and with
+/// every former one.
 fn verify(requests: &[Received], ways: &[Way]) -> u64 {
     let python = std::env::var("RAILHEAD_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../verify.py");
@@ -62,8 +63,12 @@ fn verify(requests: &[Received], ways: &[Way]) -> u64 {
     let out = checker.wait_with_output().expect("ends");
     assert!(out.status.success(), "an independent library refuses a webhook (see standard error)");
     let counts: Value = serde_json::from_slice(&out.stdout).expect("its counts");
-    assert_eq!(counts["verified"], counts["refused"]);
-    counts["verified"].as_u64().expect("a number")
+    let verified = counts["verified"].as_u64().expect("a number");
+    assert_eq!(counts["refused_bodies"].as_u64(), Some(verified), "{counts}");
+    let tried = |way: &Way| requests.iter().filter(|one| one.path == way.path).count() * way.secrets.len();
+    let others: usize = ways.iter().map(|way| tried(way) * (1 + way.former.len())).sum();
+    assert_eq!(counts["refused_secrets"].as_u64(), Some(others as u64), "{counts}");
+    verified
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,4 +193,6 @@ fn the_demos_webhooks_verify() {
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     let counts: Value = serde_json::from_slice(&checked.stdout).expect("its counts");
     assert!(counts["verified"].as_u64() > Some(900), "{counts}");
+    assert_eq!(counts["refused_bodies"], counts["verified"], "{counts}");
+    assert!(counts["refused_secrets"].as_u64() >= counts["verified"].as_u64(), "{counts}");
 }

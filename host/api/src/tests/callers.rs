@@ -1,6 +1,6 @@
 //! Every route against every kind of caller.
 
-use super::world::{ADMIN, LIVE, SANDBOX, World, all_but};
+use super::world::{ADMIN, Answered, LIVE, SANDBOX, World, all_but};
 use crate::auth::Action;
 use crate::keys::hash;
 use crate::operation::{Operation, Place};
@@ -192,35 +192,111 @@ async fn what_needs_two_scopes_is_refused_without_the_second() {
     }
 }
 
+/// A body that is right, where an operation needs one: what refuses it is then not what it says.
+fn body(operation: &Operation) -> serde_json::Value {
+    match operation.id {
+        "destinations.create" | "destinations.put" => {
+            json!({"connector": "webhook", "config": {"url": "https://own.example.net/"}, "event_types": ["own.*"]})
+        }
+        "destinations.credentials.put" => json!({"value": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"}),
+        "destinations.patch" | "tenants.patch" | "tenants.put" => json!({"name": "Another"}),
+        "destinations.test" => json!({"event": {"type": "order.created", "data": {}}}),
+        "event-types.put" => json!({"examples": [{"another": 1}]}),
+        "events.publish" => json!({"tenant": "acme", "type": "order.created", "id": "own-1", "data": {}}),
+        "keys.create" => json!({"name": "own", "scopes": ["*"]}),
+        "replays.create" => json!({"filter": {}}),
+        _ => json!({}),
+    }
+}
+
+fn is_of_a_tenant(operation: &Operation) -> bool {
+    operation.path.contains("{tenant}") && !operation.id.starts_with("tenants.")
+}
+
+/// It is said of the object that it is not there, not of the tenant or the path.
+#[track_caller]
+fn has_no_such_object(operation: &Operation, answer: &Answered) {
+    let problem = answer.problem(404, "not-found");
+    let parts = [("destination", "destination"), ("delivery", "delivery"), ("event", "event"), ("replay", "replay")];
+    let parts = parts.into_iter().chain([("key", "key"), ("type", "event type")]);
+    let named: Vec<_> = parts.filter(|(part, _)| operation.path.contains(&format!("{{{part}}}"))).collect();
+    let says = |name: &str| problem["detail"] == format!("There is no such {name} here.");
+    let fits = named.iter().any(|(_, name)| says(name)) || (operation.id == "attempts.get" && says("attempt"));
+    assert!(fits, "{}: {problem:#}", operation.id);
+}
+
 #[tokio::test]
-async fn what_belongs_to_another_environment_or_tenant_is_not_found() {
+async fn what_belongs_to_another_tenant_is_not_found() {
     let world = World::new().await;
     let ids = ids(&world).await;
-    for operation in ops::ALL {
-        let (verb, own) = (operation.verb.as_str(), path(operation, "acme", &ids));
-        let from_sandbox = async || world.json(SANDBOX, verb, &own, json!({})).await;
-        match row(operation) {
-            Object | Tenant => {
-                let answer = from_sandbox().await;
-                assert_eq!(answer.status, 404, "{}: {}", operation.id, answer.text());
+    // Objects first: what is made for globex then has the same names.
+    for wanted in [Object, Tenant] {
+        for operation in ops::ALL.iter().filter(|operation| is_of_a_tenant(operation) && row(operation) == wanted) {
+            let path = path(operation, "globex", &ids);
+            let answer = world.json(LIVE, operation.verb.as_str(), &path, body(operation)).await;
+            if wanted == Object {
+                has_no_such_object(operation, &answer);
             }
-            Administrator => _ = from_sandbox().await.problem(403, "missing-scope"),
-            Own | Open => {}
-        }
-        if operation.path.contains("{tenant}") && !operation.path.ends_with("/{tenant}") {
-            let answer = world.json(LIVE, verb, &path(operation, "globex", &ids), json!({})).await;
-            assert!(row(operation) != Object || answer.status == 404, "{}: {}", operation.id, answer.text());
+            assert!(wanted == Object || answer.status < 300, "{}: {}", operation.id, answer.text());
             shows_nothing_of_acme(operation, &answer.text(), &ids);
         }
     }
-    // Last: a tenant of the same name in the other environment is another tenant.
-    for operation in ops::ALL.iter().filter(|operation| row(operation) == Own) {
-        let answer = world.json(SANDBOX, operation.verb.as_str(), &path(operation, "acme", &ids), json!({})).await;
-        assert!(answer.status < 500, "{}: {}", operation.id, answer.text());
-        shows_nothing_of_acme(operation, &answer.text(), &ids);
+    is_untouched(&world).await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_environment_is_not_found() {
+    let world = World::new().await;
+    let ids = ids(&world).await;
+    let ask = async |operation: &Operation| {
+        world.json(SANDBOX, operation.verb.as_str(), &path(operation, "acme", &ids), body(operation)).await
+    };
+    for operation in ops::ALL {
+        let is_named = operation.path.contains("{tenant}");
+        match row(operation) {
+            Object | Tenant if is_named => _ = ask(operation).await.problem(404, "unknown-tenant"),
+            Object => has_no_such_object(operation, &ask(operation).await),
+            Administrator => _ = ask(operation).await.problem(403, "missing-scope"),
+            Tenant | Own | Open => {}
+        }
     }
+    // Now with a tenant of the same name there: it is another tenant, and has nothing of the first one.
+    world.json(SANDBOX, "put", "/v1/tenants/acme", json!({"name": "Another"})).await.expect(201);
+    for operation in ops::ALL.iter().filter(|operation| is_of_a_tenant(operation) && row(operation) == Object) {
+        has_no_such_object(operation, &ask(operation).await);
+    }
+    // What is asked for is done, in the own environment: an event goes to no destination of the other one.
+    let event = body(ops::ALL.iter().find(|operation| operation.id == "events.publish").expect("a route"));
+    let published = world.json(SANDBOX, "post", "/v1/events", event).await.expect(202);
+    assert_eq!(published["deliveries"], 0, "{published:#}");
+    for wanted in [Own, Tenant] {
+        for operation in ops::ALL.iter().filter(|operation| row(operation) == wanted) {
+            let answer = ask(operation).await;
+            assert!(answer.status < 300, "{}: {} {}", operation.id, answer.status, answer.text());
+            shows_nothing_of_acme(operation, &answer.text(), &ids);
+            assert!(!answer.text().contains("ord-1"), "{}: {}", operation.id, answer.text());
+            if operation.id == "keys.create" {
+                let own = answer.json();
+                let path = "/v1/tenants/acme/events/ord-1";
+                world.send(text(&own, "secret"), "get", path, &[], "").await.problem(404, "not-found");
+                assert!(!world.get("/v1/keys").await.text().contains(text(&own, "id")), "it is in the other list");
+            }
+        }
+    }
+    assert_eq!(world.send(SANDBOX, "get", "/v1/tenants/acme", &[], "").await.expect(200)["name"], "Another");
+    world.send(SANDBOX, "delete", "/v1/tenants/acme", &[], "").await.expect(204);
+    is_untouched(&world).await;
+}
+
+/// What the world began with is as it was, and nothing is beside it.
+async fn is_untouched(world: &World) {
     world.get("/v1/tenants/acme/events/ord-1").await.expect(200);
-    world.get("/v1/tenants/acme/destinations/orders").await.expect(200);
+    world.get("/v1/tenants/acme/events/own-1").await.problem(404, "not-found");
+    let destinations = world.get("/v1/tenants/acme/destinations").await.expect(200);
+    assert_eq!(destinations["data"].as_array().map(Vec::len), Some(1), "{destinations:#}");
+    assert_eq!(destinations["data"][0]["config"]["url"], "https://hooks.example.com/orders");
+    let replays = world.get("/v1/tenants/acme/replays").await.expect(200);
+    assert_eq!(replays["data"].as_array().map(Vec::len), Some(1), "{replays:#}");
     assert_eq!(world.get("/v1/tenants/acme").await.expect(200)["name"], "Acme");
     assert_eq!(world.get("/v1/event-types/order.created").await.expect(200)["examples"], json!([{"order": 1}]));
 }
@@ -248,13 +324,46 @@ fn nothing_beside_auth_reads_what_a_key_may_do() {
             let name = entry.display().to_string();
             let name = name.rsplit("/src/").next().unwrap_or_default().to_owned();
             let text = std::fs::read_to_string(&entry).expect("text");
-            if !name.starts_with("tests/") && text.contains(".scopes") {
+            if !name.starts_with("tests/") && names_scopes(&text) {
                 reading.push(name);
             }
         }
     }
     reading.sort();
-    assert_eq!(reading, ["auth/caller.rs", "ops/keys/create.rs", "ops/keys/delete.rs", "views.rs"]);
+    let own = ["auth.rs", "auth/caller.rs"];
+    // Its definition; what makes, hands over and shows keys.
+    let others = ["keys.rs", "ops/keys/create.rs", "ops/keys/delete.rs", "views.rs"];
+    assert_eq!(reading, [own.as_slice(), &others].concat());
+}
+
+/// True if a source names the field: `key.scopes`, or in braces or a list of names, as in `Key { scopes, .. }`.
+fn names_scopes(source: &str) -> bool {
+    source.match_indices("scopes").any(|(at, word)| {
+        let before = source[..at].trim_end_matches(' ');
+        let before =
+            [" mut", " ref"].iter().fold(before, |text, word| text.strip_suffix(word).unwrap_or(text)).trim_end();
+        let after = source[at + word.len()..].trim_start();
+        source[..at].ends_with('.') || (before.ends_with(['{', ',', ':']) && after.starts_with([',', ':', '}', '@']))
+    })
+}
+
+#[test]
+fn every_way_to_read_a_field_is_seen() {
+    for source in [
+        "if key.scopes.is_empty()",
+        "let Key { scopes, .. } = key;",
+        "Key { id, scopes } => id",
+        "Key { ref scopes, .. }",
+        "Key { id, ref mut scopes }",
+        "Key {\n    id,\n    scopes: given,\n}",
+        "Reach { scopes: all @ [] }",
+    ] {
+        assert!(names_scopes(source), "{source}");
+    }
+    for source in ["the same name, scopes and expiry", "\"scopes\": {\"type\"", "It needs the scopes `keys`.", "SCOPES"]
+    {
+        assert!(!names_scopes(source), "{source}");
+    }
 }
 
 #[tokio::test]

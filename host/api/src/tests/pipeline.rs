@@ -52,6 +52,13 @@ async fn a_body_that_never_ends_is_given_up() {
 }
 
 #[test]
+fn an_order_that_too_many_would_have_to_join_is_refused_with_a_way_out() {
+    let problem = Problem::from(StoreError::TooManyWaiting);
+    assert_eq!((problem.status(), problem.code), (409, &codes::TOO_MANY_WAITING));
+    assert!(problem.detail.contains("ordering"), "{}", problem.detail);
+}
+
+#[test]
 fn what_may_work_later_says_when() {
     let problems = [
         (Problem::from(StoreError::Unavailable("disk full: /var/x".into())), &codes::UNAVAILABLE, "1"),

@@ -49,7 +49,13 @@ impl Keeper {
         let mut keeper =
             Self { shared: Arc::clone(shared), wanted, loads, giving, suspects, cleared, clear, next_ms: 0 };
         // The lease runs from the joining.
-        let owned = shared.store.take_over(shared.host, shared.clock.now()).await?;
+        let owned = match shared.store.take_over(shared.host, shared.clock.now()).await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "no shards could be taken over yet; it is tried again");
+                Owned::default()
+            }
+            answer => answer?,
+        };
         tracing::info!(host = %shared.host, shards = owned.shards.len(), "joined");
         keeper.hold(before_ms, &owned);
         Ok(keeper)
@@ -78,15 +84,20 @@ impl Keeper {
             while let Ok((shard, round)) = self.cleared.try_recv() {
                 self.giving.cleared(shard, round);
             }
-            let turn = match self.release().await {
-                Ok(()) if asked => self.renew().await,
-                other => other,
+            // First: what is given back stays out of what runs here until it is certain, and can wait.
+            let turn = match asked || self.next_ms <= shared.clock.monotonic_ms() {
+                true => self.renew().await,
+                false => Ok(()),
+            };
+            let turn = match turn {
+                Ok(()) => self.release().await,
+                failed => failed,
             };
             match turn {
                 Ok(()) => {}
                 Err(StoreError::Fenced) => return shared.fenced(),
                 Err(error) => {
-                    tracing::warn!(%error, "the lease could not be renewed; it is tried again");
+                    tracing::warn!(%error, "the lease could not be renewed, or shards not given back; it is tried again");
                     self.next_ms = shared.clock.monotonic_ms() + AGAIN_MS;
                 }
             }

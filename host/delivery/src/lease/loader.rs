@@ -3,6 +3,7 @@
 use crate::config;
 use crate::running::Shared;
 use railhead_model::ShardNo;
+use railhead_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,11 +57,28 @@ pub(super) async fn run(shared: Arc<Shared>, mut wanted: watch::Receiver<Wanted>
 }
 
 async fn load(shared: &Shared, gained: &[ShardNo]) {
-    while let Err(error) = config::load_shards(shared, gained).await {
-        tracing::warn!(%error, "destinations cannot be loaded now; it is tried again");
-        tokio::time::sleep(AGAIN).await;
+    if patiently(shared, gained).await.is_err() {
+        // Something there cannot be read, however often: the other shards must not wait for it.
+        for shard in gained {
+            if let Err(error) = patiently(shared, std::slice::from_ref(shard)).await {
+                tracing::error!(%error, shard = shard.0, "a shard's destinations cannot be loaded; a reload tries again");
+            }
+        }
     }
     tracing::info!(shards = gained.len(), destinations = shared.fleet.len(), "destinations loaded");
+}
+
+/// Until the database answers.
+async fn patiently(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
+    loop {
+        match config::load_shards(shared, shards).await {
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "destinations cannot be loaded now; it is tried again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 #[cfg(test)]

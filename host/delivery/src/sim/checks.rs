@@ -4,6 +4,7 @@ use super::failure::{Check, Failure};
 use super::receiver::NOT_SENT;
 
 use railhead_model::{BodyPart, DeliveryKey, DestinationNo, End, EventUid, TenantNo, Transcript};
+use railhead_store::history::AttemptRow;
 use railhead_store::model::ModelCore;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,22 +26,24 @@ pub fn bounds(store: &ModelCore, no: DestinationNo, sent: &[DeliveryKey]) -> Res
     Ok(bytes * 10 >= batch.max_bytes * 9)
 }
 
-/// An attempt's transcript is that of a request which carried its event.
+/// An attempt that was made is on record with its transcript. `n` is 0 where none was made.
 pub fn transcript(store: &ModelCore, tenant: TenantNo, key: DeliveryKey, n: u32) -> Result<(), Failure> {
-    let rows = store.attempts(tenant, key).unwrap_or_default();
-    let Some(sealed) = rows.into_iter().find(|row| row.attempt.n == n).and_then(|row| row.transcript) else {
+    if n == 0 {
         return Ok(());
-    };
-    let read = serde_json::from_slice::<Transcript>(&sealed).map(|transcript| transcript.seen_by(key.event));
-    let carried = |transcript: &Transcript| {
-        transcript.exchanges.iter().any(|exchange| exchange.request.body.contains(&BodyPart::EventData))
-    };
-    match read {
-        Ok(transcript) if carried(&transcript) => Ok(()),
-        _ => {
-            Err(Failure::new(Check::Transcript, format!("attempt {n} of {key} has the transcript of another request")))
-        }
     }
+    let wrong = |what: String| Failure::new(Check::Transcript, format!("attempt {n} of {key} {what}"));
+    let rows = store.attempts(tenant, key).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let row = rows.into_iter().find(|row| row.attempt.n == n).ok_or_else(|| wrong("is not on record".to_owned()))?;
+    carried(&row, key).map_err(|what| wrong(what.to_owned()))
+}
+
+/// Its transcript is that of a request which carried its event.
+fn carried(row: &AttemptRow, key: DeliveryKey) -> Result<(), &'static str> {
+    let sealed = row.transcript.as_ref().ok_or("has no transcript")?;
+    let read = serde_json::from_slice::<Transcript>(sealed).map_err(|_| "has a transcript that cannot be read")?;
+    let mut requests = read.seen_by(key.event).exchanges.into_iter().map(|exchange| exchange.request);
+    let own = requests.any(|request| request.body.contains(&BodyPart::EventData));
+    if own { Ok(()) } else { Err("has the transcript of another request") }
 }
 
 /// The simulation's own ledger, beside the store.
@@ -178,5 +181,40 @@ impl Checks {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::World;
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn an_attempt_without_its_own_transcript_is_found() {
+        let mut world = World::new(1, None, false);
+        world.run().expect("a run without fault");
+        let all: Vec<_> = world.store.ends().map(|(key, _)| key).collect();
+        let nos: Vec<_> = all.iter().map(|key| key.destination).collect();
+        let tenants = world.store.destinations_by_no(&nos).expect("read");
+        let (tenant, key) = all
+            .iter()
+            .find_map(|key| {
+                let tenant = tenants.iter().find(|one| one.no == key.destination)?.tenant;
+                (!world.store.attempts(tenant, *key).ok()?.is_empty()).then_some((tenant, *key))
+            })
+            .expect("a delivery with attempts");
+        let judged = |tenant, n| transcript(&world.store, tenant, key, n).map_err(|failure| failure.to_string());
+        assert_eq!((judged(tenant, 0), judged(tenant, 1)), (Ok(()), Ok(())));
+        assert!(judged(tenant, 9_999).expect_err("never made").contains("is not on record"));
+        let row = world.store.attempts(tenant, key).expect("read").remove(0);
+        let with = |transcript: Option<&'static [u8]>| {
+            carried(&AttemptRow { transcript: transcript.map(Bytes::from_static), ..row.clone() }, key)
+        };
+        assert_eq!(with(None), Err("has no transcript"));
+        assert_eq!(with(Some(b"?")), Err("has a transcript that cannot be read"));
+        let empty = serde_json::to_vec(&Transcript::default()).expect("JSON");
+        assert_eq!(with(Some(empty.leak())), Err("has the transcript of another request"));
+        assert!(judged(TenantNo(i64::MAX), 1).expect_err("another's").contains("is not on record"));
     }
 }

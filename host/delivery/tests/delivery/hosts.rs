@@ -1,9 +1,11 @@
 //! Several hosts on one store: shares, hand-over by consent, hints. The clock stands still while something runs, so what
 //! is said to happen at once happens within what the simulated clock says.
 
+use crate::store::Fault;
 use crate::world::{World, delivery};
 use railhead_delivery::Options;
 use railhead_model::{Clock as _, DestinationState, End, ShardNo, Timestamp};
+use railhead_store::StoreError;
 use railhead_store::directory::{Credential, Destination, Directory as _};
 use railhead_store::model::ModelCore;
 use serde_json::json;
@@ -75,6 +77,36 @@ async fn hosts_that_join_get_their_share_and_what_they_leave_goes_back() {
     shared_out(&world, &[256]).await;
     let took = since(&world, began);
     assert!(took < 8_000, "a dead host is waited for no longer than its lease: {took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_fails_does_not_keep_the_lease_from_being_renewed() {
+    let world = World::shared().await;
+    shared_out(&world, &[256]).await;
+    // With the pause after each they take longer than a lease.
+    let fault = Fault::Before(StoreError::Unavailable("down".into()));
+    world.store.release_faults.lock().expect("whole").extend(vec![fault; 30]);
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    assert_eq!(world.store.release_faults.lock().expect("whole").len(), 0);
+    let ended = tokio::time::timeout(Duration::from_secs(10), world.running.fenced()).await;
+    assert!(ended.is_err(), "nobody took it for dead");
+    second.running.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_cannot_be_read_does_not_hold_the_others_up() {
+    let world = World::shared().await;
+    let (low, high) = one_each(&world).await;
+    *world.store.damaged.lock().expect("whole") = Some(high.no.shard());
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    drop(world.running); // the second takes all of it over, shard by shard
+    shared_out(&second, &[256]).await;
+    let uid = second.publish_one().await;
+    assert_eq!(second.ended(delivery(uid, low.no)).await, End::Delivered);
+    *second.store.damaged.lock().expect("whole") = None;
+    assert_eq!(second.ended(delivery(uid, high.no)).await, End::Delivered, "a reload finds it mended");
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,6 +63,10 @@ pub struct FaultyStore {
     pub accept_faults: Arc<Mutex<VecDeque<Fault>>>,
     /// Faults of the next records.
     pub record_faults: Arc<Mutex<VecDeque<Fault>>>,
+    /// Faults of the next releases of shards.
+    pub release_faults: Arc<Mutex<VecDeque<Fault>>>,
+    /// A shard with a destination that cannot be decoded.
+    pub damaged: Arc<Mutex<Option<ShardNo>>>,
     /// Counts changes, so that tests need not poll.
     pub changed: watch::Sender<u64>,
     /// Sizes of accept batches, as they were sent.
@@ -76,6 +80,8 @@ impl FaultyStore {
             accepts: Gate::default(),
             accept_faults: Arc::default(),
             record_faults: Arc::default(),
+            release_faults: Arc::default(),
+            damaged: Arc::default(),
             changed: watch::Sender::new(0),
             batches: Arc::default(),
         }
@@ -159,7 +165,8 @@ impl Leases for FaultyStore {
         self.run(None, || self.inner.core().take_over(host, now))
     }
     async fn release(&self, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-        self.run(None, || self.inner.core().release(host, shards))
+        let fault = self.release_faults.lock().expect("whole").pop_front();
+        self.run(fault, || self.inner.core().release(host, shards))
     }
     async fn leave(&self, host: HostId) -> Result<(), StoreError> {
         self.run(None, || self.inner.core().leave(host))
@@ -288,6 +295,9 @@ impl Directory for FaultyStore {
         after: Option<DestinationNo>,
         limit: u32,
     ) -> Result<Vec<Destination>, StoreError> {
+        if self.damaged.lock().expect("whole").is_some_and(|no| shards.contains(&no)) {
+            return Err(StoreError::Damaged("a destination".into()));
+        }
         self.inner.core().destinations_of(shards, after, limit)
     }
     async fn next_destination_no(&self) -> Result<DestinationNo, StoreError> {

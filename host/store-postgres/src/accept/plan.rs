@@ -9,8 +9,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// So close to UTC midnight two hosts may see different days: events with a vendor id take locks.
-const MIDNIGHT_MS: i64 = 5_000;
+/// So close to UTC midnight two hosts may see different days: events with a vendor id take locks. Hosts' clocks may be
+/// ten seconds apart, five on each side of the truth; the rest is for what happens between the clock and the commit.
+const MIDNIGHT_MS: i64 = 15_000;
 
 /// Why an event was not inserted.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ impl<'a> Plan<'a> {
 
     /// Advisory locks for the vendor ids that came close to midnight, sorted.
     pub fn midnight_locks(&self) -> Vec<i64> {
-        let close = self.firsts().filter(|event| to_midnight(event.uid.at()) < MIDNIGHT_MS);
+        let close = self.firsts().filter(|event| to_midnight(event.uid.at()) <= MIDNIGHT_MS);
         let keys = close.filter_map(|event| event.idh).filter_map(|idh| idh.first_chunk().copied());
         keys.map(i64::from_be_bytes).collect::<BTreeSet<_>>().into_iter().collect()
     }

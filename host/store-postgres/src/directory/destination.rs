@@ -4,9 +4,9 @@ use super::tenant::bump;
 use crate::connect::{PostgresStore, commit};
 use crate::error::{Commits, undone};
 use crate::rows::{bytes, count, get, int, json, numbered, time, time_opt, to_json};
-use railhead_model::{DestinationId, DestinationNo, DestinationState, Ordering, ShardNo, TenantNo};
+use railhead_model::{DestinationId, DestinationNo, DestinationSpec, DestinationState, Ordering, ShardNo, TenantNo};
 use railhead_store::StoreError;
-use railhead_store::directory::{Credential, Destination, Expect, Standing, sort_credentials};
+use railhead_store::directory::{Credential, Destination, Expect, MAX_REORDERED, Standing, sort_credentials};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::collections::BTreeMap;
@@ -36,6 +36,10 @@ SELECT count(*) FROM (SELECT * FROM chosen ORDER BY event, destination, run) s
 CROSS JOIN LATERAL (
     SELECT 1 FROM work w WHERE w.event = s.event AND w.destination = s.destination AND w.run = s.run FOR UPDATE
 ) w";
+
+/// How many wait, up to a bound.
+const WAITING: &str = "
+SELECT count(*) FROM (SELECT 1 FROM work WHERE destination = $1 ORDER BY destination, due LIMIT $2) x";
 
 pub async fn by_id(
     store: &PostgresStore,
@@ -146,13 +150,11 @@ pub async fn put(store: &PostgresStore, given: &Destination, expect: Expect) -> 
     let mut transaction = store.desk_begin().await?;
     bump(&mut transaction, given.tenant).await?; // also: one writer of this tenant's destinations at a time
     let found = find(&mut transaction, given).await?;
-    let revision = expect.next(found)?;
+    let revision = expect.next(found.as_ref().map(|found| found.revision))?;
     upsert(&mut transaction, given, revision).await?;
     put_credentials(&mut transaction, given).await?;
     if given.spec.ordering != Ordering::None {
-        let no = given.no.0;
-        sqlx::query(LOCK_UNLANED).bind(no).execute(&mut *transaction).await.map_err(undone)?;
-        sqlx::query(GIVE_LANES).bind(no).bind(uuid::Uuid::nil()).execute(&mut *transaction).await.map_err(undone)?;
+        give_lanes(&mut transaction, given.no, found.is_some_and(|found| found.ordered)).await?;
     }
     let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE no = $1")))
         .bind(given.no.0)
@@ -164,16 +166,40 @@ pub async fn put(store: &PostgresStore, given: &Destination, expect: Expect) -> 
     Ok(stored)
 }
 
-/// The revision of the destination that is there. Its number and its id must belong together.
-async fn find(connection: &mut PgConnection, given: &Destination) -> Result<Option<i64>, StoreError> {
-    let rows =
-        sqlx::query("SELECT no, tenant, id, revision FROM destination WHERE no = $1 OR (tenant = $2 AND id = $3)")
-            .bind(given.no.0)
-            .bind(given.tenant.0)
-            .bind(given.id.as_str())
-            .fetch_all(connection)
-            .await
-            .map_err(undone)?;
+/// What waits joins the order, if it is not too much: meanwhile the tenant's publishers wait. A destination that kept an
+/// order before (`already`) has at most the rest of a fan-out without a place; with much before it, that stays so.
+async fn give_lanes(connection: &mut PgConnection, no: DestinationNo, already: bool) -> Result<(), StoreError> {
+    let most = MAX_REORDERED as i64;
+    let query = sqlx::query_scalar(WAITING).bind(no.0).bind(most + 1);
+    let waiting: i64 = query.fetch_one(&mut *connection).await.map_err(undone)?;
+    match (waiting > most, already) {
+        (true, false) => return Err(StoreError::TooManyWaiting),
+        (true, true) => return Ok(()),
+        (false, _) => {}
+    }
+    sqlx::query(LOCK_UNLANED).bind(no.0).execute(&mut *connection).await.map_err(undone)?;
+    sqlx::query(GIVE_LANES).bind(no.0).bind(uuid::Uuid::nil()).execute(connection).await.map(|_| ()).map_err(undone)
+}
+
+/// Of a destination that is there.
+struct Found {
+    revision: i64,
+    /// It keeps an order.
+    ordered: bool,
+}
+
+/// The destination that is there. Its number and its id must belong together.
+async fn find(connection: &mut PgConnection, given: &Destination) -> Result<Option<Found>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, tenant, id, revision, spec::text AS spec FROM destination
+         WHERE no = $1 OR (tenant = $2 AND id = $3)",
+    )
+    .bind(given.no.0)
+    .bind(given.tenant.0)
+    .bind(given.id.as_str())
+    .fetch_all(connection)
+    .await
+    .map_err(undone)?;
     let mut found = None;
     for row in &rows {
         let (no, tenant, id): (i64, i64, &str) = (get(row, "no")?, get(row, "tenant")?, get(row, "id")?);
@@ -183,7 +209,8 @@ async fn find(connection: &mut PgConnection, given: &Destination) -> Result<Opti
         if tenant != given.tenant.0 || id != given.id.as_str() {
             return Err(StoreError::Conflict("this number belongs to another destination".to_owned()));
         }
-        found = Some(get(row, "revision")?);
+        let spec: DestinationSpec = json(row, "spec")?;
+        found = Some(Found { revision: get(row, "revision")?, ordered: spec.ordering != Ordering::None });
     }
     Ok(found)
 }

@@ -15,15 +15,19 @@ use std::collections::BTreeSet;
 const SELECT: &str = "SELECT id, tenant, filter::text AS filter, state, examined, created, created_at, ended_at, event,
     destination, run FROM job";
 
-/// The oldest with something to do that no other host steps right now.
+/// One with something to do that no other host steps right now. Tenants, and each one's replays, take turns, scattered by
+/// the time (`$2`): one whose step fails, however often, holds up no other.
 const CLAIM: &str = "
+WITH turns AS MATERIALIZED (
+    SELECT id FROM job WHERE state = 0 ORDER BY hashint8extended(tenant, $2), uuid_hash_extended(id, $2))
 SELECT j.id, j.tenant, j.filter::text AS filter, j.state, j.examined, j.created, j.created_at, j.ended_at, j.event,
     j.destination, j.run, o.open
-FROM job j
+FROM turns
+JOIN job j ON j.id = turns.id AND j.state = 0
 CROSS JOIN LATERAL (SELECT count(*) AS open FROM (
     SELECT 1 FROM work w WHERE w.job >= j.id AND w.job <= j.id ORDER BY w.job LIMIT $1) x) o
-WHERE j.state = 0 AND o.open < $1
-ORDER BY j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED";
+WHERE o.open < $1
+LIMIT 1 FOR UPDATE OF j SKIP LOCKED";
 
 pub async fn start(store: &PostgresStore, new: &NewReplay) -> Result<(), StoreError> {
     sqlx::query(
@@ -82,7 +86,8 @@ pub async fn cancel(store: &PostgresStore, tenant: TenantNo, id: JobId, now: Tim
 
 pub async fn step(store: &PostgresStore, now: Timestamp) -> Result<Stepped, StoreError> {
     let mut transaction = store.desk_begin().await?;
-    let claimed = sqlx::query(CLAIM).bind(MAX_OPEN as i64).fetch_optional(&mut *transaction).await.map_err(undone)?;
+    let query = sqlx::query(CLAIM).bind(MAX_OPEN as i64).bind(now.0);
+    let claimed = query.fetch_optional(&mut *transaction).await.map_err(undone)?;
     let Some(row) = claimed else { return Ok(Stepped::default()) };
     let mut replay = read(&row)?;
     let open = usize::try_from(get::<i64>(&row, "open")?).unwrap_or(MAX_OPEN);

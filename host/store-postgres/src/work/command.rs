@@ -44,6 +44,6 @@ async fn run(
             sqlx::query(CANCEL).bind(event).bind(destination).bind(run).bind(now.0).bind(End::Cancelled as i16)
         }
     };
-    let done = query.fetch_optional(&mut *store.engine().await?).await.commits()?;
+    let done = query.fetch_optional(&mut *store.desk().await?).await.commits()?;
     Ok(if done.is_some() { Commanded::Done } else { Commanded::NotWaiting })
 }

@@ -37,16 +37,18 @@ async fn a_vendor_id_counts_on_its_day_and_the_next() {
     assert_eq!(f.store.accept(&[later]).await, Ok(vec![Accepted::Stored]));
 }
 
+/// Milliseconds around midnight at which two hosts accept the same: their clocks are ten seconds apart at most.
+const AROUND_MIDNIGHT: [(i64, i64); 4] = [(-3, 3), (-5_000, 5_000), (-9_999, 1), (-1, 9_999)];
+
 #[tokio::test]
 async fn of_hosts_that_accept_one_id_at_midnight_one_wins() {
     let Some(mut f) = Fixture::new().await else { return };
     let midnight = Timestamp(NOON.0 + DAY_MS / 2);
     let mut calls = Vec::new();
-    for round in 0..20 {
-        let before = f.named(midnight.plus_ms(-3), round, &[]);
-        let after = f.named(midnight.plus_ms(3), round, &[]);
-        for event in [before, after] {
-            let store = f.store.clone();
+    for round in 0..40 {
+        let (before, after) = AROUND_MIDNIGHT[usize::from(round) % AROUND_MIDNIGHT.len()];
+        for at in [before, after] {
+            let (store, event) = (f.store.clone(), f.named(midnight.plus_ms(at), round, &[]));
             calls.push(tokio::spawn(async move { store.accept(&[event]).await.expect("an answer") }));
         }
     }
@@ -54,7 +56,22 @@ async fn of_hosts_that_accept_one_id_at_midnight_one_wins() {
     for call in calls {
         stored += usize::from(call.await.expect("a call") == [Accepted::Stored]);
     }
-    assert_eq!(stored, 20);
+    assert_eq!(stored, 40);
+}
+
+/// Also the host whose clock is behind finds what the one ahead stored on the next day.
+#[tokio::test]
+async fn an_id_accepted_at_midnight_by_one_clock_is_known_to_the_other() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let midnight = Timestamp(NOON.0 + DAY_MS / 2);
+    for (i, (before, after)) in (0..).zip(AROUND_MIDNIGHT) {
+        for (id, order) in [(2 * i, [before, after]), (2 * i + 1, [after, before])] {
+            let [first, second] = order.map(|at| f.named(midnight.plus_ms(at), id, &[]));
+            assert_eq!(f.store.accept(std::slice::from_ref(&first)).await, Ok(vec![Accepted::Stored]), "{order:?}");
+            let answer = f.store.accept(&[second]).await.expect("an answer").remove(0);
+            assert!(matches!(&answer, Accepted::Duplicate(d) if d.uid == first.uid), "{order:?}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

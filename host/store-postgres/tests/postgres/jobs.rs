@@ -1,11 +1,13 @@
 //! Replay, expiry, retention.
 
-use crate::fixture::{Fixture, NOON, end};
+use crate::fixture::{Fixture, NOON, end, tenant};
 use railhead_model::time::DAY_MS;
 use railhead_model::{DeliveryState, End, JobId, Ordering, Origin};
+use railhead_store::directory::Expect;
 use railhead_store::history::DeliveryFilter;
 use railhead_store::jobs::{JobState, NewReplay};
-use railhead_store::{Accept, Accepted, History, Jobs, Record};
+use railhead_store::{Accept, Accepted, Directory, History, Jobs, Record, WorkStore};
+use sqlx::Connection;
 
 #[tokio::test]
 async fn a_replay_delivers_the_dead_again_once() {
@@ -36,6 +38,48 @@ async fn a_replay_delivers_the_dead_again_once() {
     assert_eq!((again[1].origin, again[1].job, again[1].previous), (Origin::Replay, Some(id), Some(0)));
     assert_eq!(f.store.cancel_replay(tenant, id, NOON).await, Ok(false));
     assert_eq!(f.store.replays(tenant, None, 10).await.expect("jobs").len(), 1);
+}
+
+/// The server takes this escape into a `json` column, and refuses most of its own operators over it.
+#[tokio::test]
+async fn what_a_customer_notes_at_a_destination_stops_no_new_run() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let (to, tenant) = (f.destination("one", Ordering::Destination).await, f.tenant.no);
+    let key = f.delivery(to).await;
+    f.store.record(f.host, &[end(key, tenant, 0, 1, End::Dead)]).await.expect("an answer");
+    let mut stored = f.store.destinations(tenant).await.expect("a read").remove(0);
+    stored.spec.metadata.insert("x".to_owned(), "\0".to_owned());
+    stored.spec.filter = Some(serde_json::json!({"type": ["\0"]}));
+    f.store.put_destination(&stored, Expect::Revision(stored.revision)).await.expect("a write");
+    let id = JobId::new(NOON, [1; 10]);
+    let new = NewReplay { id, tenant, filter: DeliveryFilter::default(), at: NOON.plus_ms(1_000) };
+    f.store.start_replay(&new).await.expect("a job");
+    while f.store.step_replay(NOON).await.expect("a step").more {}
+    assert_eq!(f.store.replay(tenant, id).await.expect("a read").expect("the job").created, 1);
+    assert_eq!(f.store.redeliver(key, Origin::Retry, NOON).await.expect("a run").run, 2);
+}
+
+#[tokio::test]
+async fn a_replay_that_fails_for_ever_holds_up_no_other() {
+    let Some(f) = Fixture::new().await else { return };
+    let other = f.store.put_tenant(&tenant(f.tenant.environment, "other"), Expect::Absent).await.expect("a tenant");
+    let jobs = [(1, f.tenant.no), (2, f.tenant.no), (3, other.no)].map(|(n, of)| (JobId::new(NOON, [n; 10]), of));
+    for (id, tenant) in jobs {
+        let new = NewReplay { id, tenant, filter: DeliveryFilter::default(), at: NOON };
+        f.store.start_replay(&new).await.expect("a job");
+    }
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let damage = sqlx::query("UPDATE job SET filter = '7' WHERE id = $1").bind(jobs[0].0.0);
+    damage.execute(&mut connection).await.expect("damage");
+    let mut failed = 0;
+    for ms in 0..100 {
+        failed += usize::from(f.store.step_replay(NOON.plus_ms(ms)).await.is_err());
+    }
+    assert!(failed > 0, "it is tried");
+    for (id, tenant) in &jobs[1..] {
+        let replay = f.store.replay(*tenant, *id).await.expect("a read").expect("the job");
+        assert_eq!(replay.state, JobState::Completed);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Leases: the database's clock, fair shares, fencing.
 
-use crate::fixture::{Fixture, NOON};
-use railhead_model::{HostId, ShardNo};
-use railhead_store::{Leases, StoreError};
+use crate::fixture::{Fixture, NOON, end};
+use railhead_model::{DestinationNo, End, HostId, Ordering, ShardNo};
+use railhead_store::work::Health;
+use railhead_store::{Leases, Record, StoreError, WorkStore};
+use railhead_store_postgres::{PostgresOptions, PostgresStore};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -78,6 +80,68 @@ async fn two_that_take_over_at_once_never_own_the_same() {
     all.dedup();
     assert_eq!(all.len(), taken);
     assert!((86..=256).contains(&taken), "{taken}");
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_while_the_pool_is_held_up() {
+    let Some(f) = Fixture::new().await else { return };
+    f.store.take_over(f.host, NOON).await.expect("shards");
+    let options = PostgresOptions { engine_connections: 1, engine_call_ms: 100_000, ..PostgresOptions::default() };
+    let store = PostgresStore::connect(&f.url, &options).await.expect("a connection");
+    let mut desk = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let mut locked = desk.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE work").execute(&mut *locked).await.expect("a lock");
+    let busy = store.clone();
+    let waiting = tokio::spawn(async move { busy.survey(&[DestinationNo(1)]).await });
+    let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'work'::regclass";
+    while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *locked).await.expect("a count") == 0 {}
+    assert_eq!(store.renew(f.host, NOON).await.expect("a lease").shards.len(), 256, "the pool's only one is in use");
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_on_a_new_connection_once_the_old_one_broke() {
+    let Some(f) = Fixture::new().await else { return };
+    f.store.take_over(f.host, NOON).await.expect("shards");
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let sql = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let ended: i64 = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a count");
+    assert!(ended > 0);
+    let error = f.store.renew(f.host, NOON).await.expect_err("it is told");
+    assert!(error.is_retryable(), "{error}");
+    assert_eq!(f.store.renew(f.host, NOON).await.expect("a lease").shards.len(), 256);
+}
+
+#[tokio::test]
+async fn a_host_that_is_over_for_a_day_is_forgotten_and_stays_fenced() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let (a, b) = (f.host, HostId::new(NOON, [2; 10]));
+    let to = f.destination("one", Ordering::None).await;
+    f.store.take_over(a, NOON).await.expect("shards");
+    f.store.join(b, NOON).await.expect("a host");
+    f.store.leave(a).await.expect("a leave");
+    f.store.take_over(b, NOON).await.expect("shards");
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    assert_eq!(rows(&mut connection, a).await, 2, "it has just left");
+    expire(&f, a).await;
+    assert_eq!(f.store.take_over(b, NOON).await.expect("shards").shards.len(), 256);
+    assert_eq!((rows(&mut connection, a).await, rows(&mut connection, b).await), (0, 2));
+    assert_eq!(f.store.renew(a, NOON).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.take_over(a, NOON).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.release(a, &[]).await, Err(StoreError::Fenced));
+    let batch = [end(f.delivery(to).await, f.tenant.no, 0, 1, End::Delivered)];
+    assert_eq!(f.store.record(a, &batch).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.start(a, &[]).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.save_health(a, &[(to, Health::default())]).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.leave(a).await, Ok(()));
+}
+
+/// What is on record of a host: itself, and its lease.
+async fn rows(connection: &mut sqlx::PgConnection, host: HostId) -> i64 {
+    let sql = "SELECT (SELECT count(*) FROM host WHERE id = $1) + (SELECT count(*) FROM host_lease WHERE host = $1)";
+    sqlx::query_scalar(sql).bind(host.0).fetch_one(connection).await.expect("a count")
 }
 
 /// As if this host's lease had run for long.

@@ -86,6 +86,42 @@ async fn a_record_waits_for_a_fence_in_progress() {
     assert_eq!(f.waiting(to).await, 1);
 }
 
+/// A start that is counted late changes a row without a new rev, while a record waits for it: the record can no longer
+/// see the row, so it changes nothing and says so.
+#[tokio::test]
+async fn a_record_that_waited_for_a_start_ends_nothing() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (ends, waits, free, tenant) = (f.delivery(to).await, f.delivery(to).await, f.delivery(to).await, f.tenant.no);
+    let mut other = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let mut starting = other.begin().await.expect("a transaction");
+    let sql = "UPDATE work SET starts = starts + 1, starts_tries = tries WHERE event = $1 OR event = $2";
+    sqlx::query(sql).bind(ends.event.0).bind(waits.event.0).execute(&mut *starting).await.expect("the start");
+    let (store, host) = (f.store.clone(), f.host);
+    let call = tokio::spawn(async move {
+        let delivered = |key| end(key, tenant, 0, 1, End::Delivered);
+        store.record(host, &[delivered(ends), retry(waits, tenant, 0, 1), delivered(free)]).await
+    });
+    let mut watcher = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    wait_for_lock(&mut watcher).await;
+    starting.commit().await.expect("the start");
+    let expected = vec![RecordAnswer::Refused, RecordAnswer::Refused, RecordAnswer::Applied(1)];
+    assert_eq!(call.await.expect("a call"), Ok(expected));
+
+    let sql = "SELECT event FROM delivery";
+    let ended: Vec<uuid::Uuid> = sqlx::query_scalar(sql).fetch_all(&mut watcher).await.expect("a read");
+    assert_eq!(ended, [free.event.0]);
+    assert_eq!(f.waiting(to).await, 2);
+    for key in [ends, waits] {
+        let now = f.store.delivery(tenant, key).await.expect("a read").expect("the delivery");
+        assert_eq!((now.tries, now.attempts), (1, 0), "its attempt was made, and decided nothing");
+        assert_eq!(f.store.attempts(tenant, key).await.expect("attempts").len(), 1);
+        let again = [end(key, tenant, 0, 2, End::Delivered)];
+        assert_eq!(f.store.record(f.host, &again).await, Ok(vec![RecordAnswer::Applied(1)]));
+    }
+    assert_eq!(f.waiting(to).await, 0);
+}
+
 /// As if the fixture's host had not renewed, and the others had for long.
 async fn expire(f: &Fixture) {
     let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");

@@ -2,8 +2,10 @@
 
 use crate::fixture::{Fixture, NOON, end, retry};
 use railhead_model::{DeliveryKey, DestinationNo, End, EventUid, Ordering, Origin};
+use railhead_store::directory::{Expect, MAX_REORDERED};
 use railhead_store::work::{Command, Commanded, Health, StableBatch};
-use railhead_store::{Accept, Directory, Position, Record, RefillAsk, StoreError, WorkStore};
+use railhead_store::{Accept, Directory, Leases, Position, Record, RefillAsk, StoreError, WorkStore};
+use sqlx::Connection;
 
 #[tokio::test]
 async fn refill_pages_by_due_time_without_a_gap() {
@@ -106,10 +108,50 @@ async fn what_waits_joins_when_a_destination_begins_to_keep_an_order() {
 }
 
 #[tokio::test]
+async fn an_order_begins_only_where_few_wait() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    f.delivery(to).await;
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let copy = "INSERT INTO work (event, destination, run, tenant, due, seq, origin, made_at, bytes)
+                SELECT event, destination, g, tenant, due, seq, origin, made_at, bytes
+                FROM work CROSS JOIN generate_series(1, $1) g WHERE run = 0";
+    sqlx::query(copy).bind(MAX_REORDERED as i32).execute(&mut connection).await.expect("rows");
+    let mut stored = f.store.destinations(f.tenant.no).await.expect("a read").remove(0);
+    stored.spec.ordering = Ordering::Destination;
+    let refused = f.store.put_destination(&stored, Expect::Revision(1)).await;
+    assert_eq!(refused, Err(StoreError::TooManyWaiting));
+    assert_eq!(f.store.destinations(f.tenant.no).await.expect("a read")[0].spec.ordering, Ordering::None);
+    sqlx::query("DELETE FROM work WHERE run = 1").execute(&mut connection).await.expect("one fewer");
+    stored = f.store.put_destination(&stored, Expect::Revision(1)).await.expect("a write");
+    sqlx::query(copy).bind(1).execute(&mut connection).await.expect("one more, as of a fan-out begun before");
+    stored.spec.name = Some("still".to_owned());
+    f.store.put_destination(&stored, Expect::Revision(2)).await.expect("other changes go on");
+}
+
+/// A replay holds this lock for a step.
+#[tokio::test]
+async fn a_person_does_not_wait_for_ever_on_others_new_runs() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let key = f.delivery(to).await;
+    f.store.record(f.host, &[end(key, f.tenant.no, 0, 1, End::Dead)]).await.expect("an answer");
+    let mut other = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let lock = "SELECT pg_advisory_lock(1918986604, ($1 & 2147483647)::int)";
+    sqlx::query(lock).bind(f.tenant.no.0).execute(&mut other).await.expect("the lock");
+    let refused = f.store.redeliver(key, Origin::Retry, NOON).await;
+    assert!(matches!(&refused, Err(error) if error.is_retryable()), "{refused:?}");
+    sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut other).await.expect("the unlock");
+    assert_eq!(f.store.redeliver(key, Origin::Retry, NOON).await.map(|key| key.run), Ok(1));
+    assert_eq!(f.waiting(to).await, 1);
+}
+
+#[tokio::test]
 async fn health_and_stable_batches_are_kept() {
     let Some(mut f) = Fixture::new().await else { return };
     let to = f.destination("one", Ordering::None).await;
     let health = Health { open: true, failures: 5, ..Health::default() };
+    f.store.take_over(f.host, NOON).await.expect("shards");
     assert_eq!(f.store.save_health(f.host, &[(to, health.clone())]).await, Ok(()));
     assert_eq!(f.store.destinations_by_no(&[to]).await.expect("a read")[0].health, health);
     let members = vec![f.delivery(to).await, f.delivery(to).await];

@@ -6,7 +6,7 @@ use crate::error::{Res, damaged};
 use crate::work::queue::take_seqs;
 use railhead_model::{DestinationId, DestinationNo, DestinationState, End, Ordering, ShardNo, TenantNo, Timestamp};
 use railhead_store::StoreError;
-use railhead_store::directory::{Credential, Destination, Expect, Standing, sort_credentials};
+use railhead_store::directory::{Credential, Destination, Expect, MAX_REORDERED, Standing, sort_credentials};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -130,6 +130,7 @@ pub(super) async fn put(
     let found = by_no(connection, vec![destination.no]).await?.pop();
     check_names(connection, &destination, found.as_ref()).await?;
     let revision = expect.next(found.as_ref().map(|found| found.revision))?;
+    let already = found.as_ref().is_some_and(|found| found.spec.ordering != Ordering::None);
     bump(connection, destination.tenant).await?;
     let mut stored = Destination { revision, ..destination };
     sort_credentials(&mut stored.credentials);
@@ -139,7 +140,7 @@ pub(super) async fn put(
     }
     insert(connection, &stored).await?;
     if stored.spec.ordering != Ordering::None {
-        give_lanes(connection, stored.no).await?;
+        give_lanes(connection, stored.no, already).await?;
     }
     Ok(stored)
 }
@@ -179,8 +180,16 @@ async fn insert(connection: &mut SqliteConnection, stored: &Destination) -> Res<
     Ok(())
 }
 
-/// What was made before the destination kept an order joins it, in one lane, in the order of its due times.
-async fn give_lanes(connection: &mut SqliteConnection, no: DestinationNo) -> Res<()> {
+/// What was made before the destination kept an order joins it, in one lane, in the order of its due times, if it is not
+/// too much: the writer waits for it. A destination that kept an order before (`already`) has at most the rest of a
+/// fan-out without a place; with much before it, that stays so.
+async fn give_lanes(connection: &mut SqliteConnection, no: DestinationNo, already: bool) -> Res<()> {
+    let waiting = "SELECT count(*) FROM (SELECT 1 FROM work WHERE destination = ? LIMIT ?)";
+    let query = sqlx::query_scalar(waiting).bind(no.0).bind(MAX_REORDERED as i64 + 1);
+    let waiting: i64 = query.fetch_one(&mut *connection).await?;
+    if waiting > MAX_REORDERED as i64 {
+        return if already { Ok(()) } else { Err(StoreError::TooManyWaiting.into()) };
+    }
     let loose = "SELECT count(*) FROM work WHERE destination = ? AND lane IS NULL";
     let loose: i64 = sqlx::query_scalar(loose).bind(no.0).fetch_one(&mut *connection).await?;
     if loose == 0 {

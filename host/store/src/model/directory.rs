@@ -3,7 +3,8 @@
 use super::ModelCore;
 use crate::StoreError;
 use crate::directory::{
-    ANSWER_KEPT_MS, Answer, Destination, Environment, EventType, Expect, Key, Standing, Tenant, sort_credentials,
+    ANSWER_KEPT_MS, Answer, Destination, Environment, EventType, Expect, Key, MAX_REORDERED, Standing, Tenant,
+    sort_credentials,
 };
 use bytes::Bytes;
 use railhead_model::{
@@ -286,6 +287,12 @@ impl ModelCore {
             return Err(StoreError::Conflict("this number belongs to another destination".to_owned()));
         }
         let revision = expect.next(found.as_ref().map(|found| found.revision))?;
+        let orders = destination.spec.ordering != Ordering::None;
+        let already = found.as_ref().is_some_and(|found| found.spec.ordering != Ordering::None);
+        let many = orders && self.keys_of(destination.no).len() > MAX_REORDERED;
+        if many && !already {
+            return Err(StoreError::TooManyWaiting);
+        }
         self.bump(destination.tenant)?;
         let mut stored = Destination { revision, ..destination.clone() };
         sort_credentials(&mut stored.credentials);
@@ -294,7 +301,7 @@ impl ModelCore {
             stored.health = found.health.clone();
         }
         self.destinations.insert(stored.no, stored.clone());
-        if stored.spec.ordering != Ordering::None {
+        if orders && !many {
             self.give_lanes(stored.no);
         }
         Ok(stored)

@@ -121,7 +121,8 @@ impl ModelCore {
     pub fn save_health(&mut self, host: HostId, health: &[(DestinationNo, Health)]) -> Result<(), StoreError> {
         self.unfenced(host)?;
         for (no, health) in health {
-            if let Some(destination) = self.destinations.get_mut(no) {
+            let owned = self.shards.get(&no.shard()).is_some_and(|shard| shard.owner == Some(host));
+            if let Some(destination) = self.destinations.get_mut(no).filter(|_| owned) {
                 destination.health = health.clone();
             }
         }

@@ -106,6 +106,10 @@ pub async fn health_is_kept<S: Store>(store: &S) {
     let batch = [(world.to(), health.clone())];
     let refused = store.save_health(new_host(), &batch).await;
     assert_eq!(refused, Err(StoreError::Fenced), "health is stored by a host that is not fenced");
+    store.save_health(world.host, &batch).await.expect("a call that changes nothing");
+    let found = store.destinations_by_no(&[world.to()]).await.expect("a read").remove(0);
+    assert_eq!(found.health, Health::default(), "only the owner's word counts");
+    store.take_over(world.host, START).await.expect("a take-over");
     store.save_health(world.host, &batch).await.expect("health is stored");
     let found = store.destinations_by_no(&[world.to()]).await.expect("a read").remove(0);
     assert_eq!(found.health, health, "health comes back");

@@ -29,6 +29,7 @@ async fn the_network_stalls() {
     tokio::time::sleep(SHORT).await;
     proxy.resume();
     day.recovered(fault).await;
+    nobody_ended(&day);
 
     day.acknowledged(50).await;
     let mut desk = connect(&postgres.url()).await;
@@ -58,7 +59,7 @@ async fn connections_are_reset() {
         day.acknowledged(20).await;
         day.recovered(fault).await;
     }
-    assert_eq!([day.cluster.ends(0), day.cluster.ends(1)], [[], []], "a reset ends no host:\n{}", day.cluster.logs());
+    nobody_ended(&day);
     day.judge().await;
 }
 
@@ -79,5 +80,10 @@ async fn connections_end_on_postgres_side_only() {
     proxy.half_close(Side::Server);
     day.acknowledged(50).await;
     day.recovered(fault).await;
+    nobody_ended(&day);
     day.judge().await;
+}
+
+fn nobody_ended(day: &Day) {
+    assert_eq!([day.cluster.ends(0), day.cluster.ends(1)], [[], []], "a host ended:\n{}", day.cluster.logs());
 }

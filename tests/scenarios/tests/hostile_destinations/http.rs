@@ -12,6 +12,11 @@ pub fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
+/// The case whose answer is script wherever text may stand.
+pub const SCRIPT_EVERYWHERE: &str = "script-everywhere";
+/// What its header and its body say.
+pub const SCRIPTS: [&str; 2] = ["<script>alert(2)</script>", "<script>alert(document.cookie)</script>"];
+
 type Row = (&'static str, Reply, &'static str, &'static str, Option<u16>);
 
 /// Every case, its peer listening.
@@ -262,7 +267,7 @@ fn odd_but_http() -> Vec<Row> {
             Some(429),
         ),
         (
-            "script-everywhere",
+            SCRIPT_EVERYWHERE,
             whole(format!(
                 "HTTP/1.1 500 <script>alert(1)</script>\r\nx-script: <script>alert(2)</script>\r\ncontent-type: text/html\r\ncontent-length: {}\r\n\r\n{script}",
                 script.len()

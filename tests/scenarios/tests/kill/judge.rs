@@ -65,6 +65,7 @@ pub struct Judge {
 impl Judge {
     /// A process is dead.
     pub fn look(&mut self, evidence: Evidence<'_>) -> Verdict<Found> {
+        evidence.requests.iter().try_for_each(is_its_own)?;
         let stored = once_each(evidence.stored)?;
         for (pair, recorded) in &stored {
             sound(*pair, recorded)?;
@@ -203,6 +204,16 @@ impl Judge {
             summary.again += reads.saturating_sub(1);
         }
         Ok(summary)
+    }
+}
+
+/// The body is the event's that the head names, and all of it.
+fn is_its_own(request: &Request) -> Verdict<()> {
+    let pair = request.pair;
+    match request.carried {
+        Some(event) if event == pair.event => Ok(()),
+        Some(event) => Err(format!("{pair}: it came with the body of e{event}")),
+        None => Err(format!("{pair}: its body is not what was published")),
     }
 }
 

@@ -25,7 +25,10 @@ pub enum Fate {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
+    /// As the head says.
     pub pair: Pair,
+    /// The event that the body tells of; `None`: the body is not whole.
+    pub carried: Option<usize>,
     pub fate: Fate,
     pub answered_at: Option<Instant>,
 }
@@ -53,9 +56,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// A request was read; its place.
-    pub fn begin(&mut self, pair: Pair) -> usize {
+    pub fn begin(&mut self, pair: Pair, carried: Option<usize>) -> usize {
         self.hung += usize::from(pair.to.manner() == Manner::Down);
-        self.requests.push(Request { pair, fate: Fate::Open, answered_at: None });
+        self.requests.push(Request { pair, carried, fate: Fate::Open, answered_at: None });
         self.requests.len() - 1
     }
 
@@ -101,6 +104,12 @@ impl Ledger {
     pub fn held(&self) -> impl Iterator<Item = usize> {
         let is_held = |(_, one): &(usize, &Request)| one.fate == Fate::Open && one.pair.to.manner() == Manner::Holds;
         self.requests.iter().enumerate().skip(self.released).filter(is_held).map(|(index, _)| index)
+    }
+
+    /// Requests of this process to those that hold, which are answered.
+    pub fn answered_of_held(&self) -> usize {
+        let of_this = self.requests[self.begin..].iter().filter(|one| one.pair.to.manner() == Manner::Holds);
+        of_this.filter(|one| matches!(one.fate, Fate::Answered(_))).count()
     }
 
     /// The process is dead and all that it sent was read: what came of it, and the next one may come.

@@ -30,6 +30,7 @@ async fn every_acknowledged_event_ends_as_the_ledger_says() {
     let mut random = plan.random();
     let phases = plan.phases(&mut random);
     let mut scene = Scene::set(random).await;
+    let (mut lost, mut unrecorded) = (None, None);
     for (round, phase) in phases.into_iter().enumerate() {
         let quota = plan.events * (round + 1) / plan.kills;
         let kill = match phase {
@@ -40,7 +41,15 @@ async fn every_acknowledged_event_ends_as_the_ledger_says() {
         println!("kill {} while {phase}: {kill}", round + 1);
         assert!(kill.found.open >= IN_FLIGHT, "only {} deliveries were in flight", kill.found.open);
         assert!(phase != Phase::Accepting || kill.publishes > 0, "no publish was on its way");
+        match phase {
+            Phase::Accepting => *lost.get_or_insert(0) += kill.lost.0,
+            Phase::Recording => *unrecorded.get_or_insert(0) += kill.found.unrecorded,
+            Phase::Starting => {}
+        }
     }
+    // A single kill may come when all is answered, or on record; not all of them.
+    assert_ne!(lost, Some(0), "no kill of a host that accepts took an answer with it");
+    assert_ne!(unrecorded, Some(0), "no kill of a host that records took an outcome with it");
     let summary = scene.finish(&plan).await;
     assert!(summary.again <= summary.in_flight && summary.duplicates <= summary.unrecorded, "{summary:?}");
     println!(

@@ -187,7 +187,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The event whose webhook this is; `None` if anything of what was published is missing or another.
+pub fn carried(webhook: &[u8]) -> Option<usize> {
+    let webhook: Value = serde_json::from_slice(webhook).ok()?;
+    let n = usize::try_from(webhook["data"]["n"].as_u64()?).ok()?;
+    (webhook["type"] == TYPE && webhook["data"] == data(n)).then_some(n)
+}
+
+const TYPE: &str = "order.created";
+
 fn body(n: usize) -> Value {
-    let data = json!({"n": n, "pad": "x".repeat(200)});
-    json!({"tenant": tenant(owner(n)), "type": "order.created", "id": format!("e{n}"), "data": data})
+    json!({"tenant": tenant(owner(n)), "type": TYPE, "id": format!("e{n}"), "data": data(n)})
+}
+
+/// Its end differs from event to event too.
+pub fn data(n: usize) -> Value {
+    json!({"n": n, "pad": "x".repeat(200), "z": format!("end of e{n}")})
 }

@@ -3,6 +3,7 @@
 use crate::judge::{Evidence, Found, Judge, Summary, Verdict};
 use crate::ledger::{Fate, Pair, Request};
 use crate::plan::{CONCURRENCY, Destination, UNRECORDED};
+use crate::publish::{carried, data};
 use crate::store::{Attempt, End, Recorded};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +90,24 @@ fn a_ledger_that_the_record_does_not_agree_with_is_found() {
     complains(guessed, "e0 to d0: record and ledger differ (on record [timeout], the receiver's [open])");
     let after = |scene: &mut Scene| scene.sent.push(request(TAKEN, Fate::Answered(204)));
     complains(after, "e0 to d10: it was sent once more after its end (on record [204], the receiver's [204, 204])");
+}
+
+#[test]
+fn a_body_that_is_not_the_events_own_is_found() {
+    let of_another = |scene: &mut Scene| scene.sent_to(REFUSED).carried = Some(225);
+    complains(of_another, "e224 to d17: it came with the body of e225");
+    let in_part = |scene: &mut Scene| scene.sent_to(HELD).carried = None;
+    complains(in_part, "e0 to d0: its body is not what was published");
+
+    let whole = json!({"type": "order.created", "timestamp": "2026-01-01T00:00:00Z", "data": data(7)});
+    assert_eq!(carried(whole.to_string().as_bytes()), Some(7));
+    assert_eq!(carried(&whole.to_string().as_bytes()[..200]), None);
+    assert_eq!(carried(b""), None);
+    for (path, other) in [("/type", "order.deleted"), ("/data/pad", "x"), ("/data/z", "end of e8")] {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(path).unwrap() = json!(other);
+        assert_eq!(carried(changed.to_string().as_bytes()), None, "{path}");
+    }
 }
 
 #[test]
@@ -260,7 +279,7 @@ const fn pair(event: usize, to: usize) -> Pair {
 }
 
 fn request(pair: Pair, fate: Fate) -> Request {
-    Request { pair, fate, answered_at: None }
+    Request { pair, carried: Some(pair.event), fate, answered_at: None }
 }
 
 fn waits(pair: Pair, statuses: &str) -> (Pair, Recorded) {

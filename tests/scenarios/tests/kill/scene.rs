@@ -32,6 +32,8 @@ pub struct Scene {
     judge: Judge,
     /// How long the last start took.
     startup: Duration,
+    /// Hosts killed while they record.
+    recording: usize,
 }
 
 /// What one kill met.
@@ -40,7 +42,7 @@ pub struct Kill {
     /// Publishes on their way.
     pub publishes: usize,
     /// Events whose answer was lost with the host, and how many of them the store has.
-    lost: (usize, usize),
+    pub lost: (usize, usize),
     acknowledged: usize,
     ready: bool,
 }
@@ -62,7 +64,7 @@ impl Scene {
         assert_eq!(host.terminate(), Some(0), "{}", host.log());
         store::kills_far_apart(folder.path()).await;
         let publishers = Arc::default();
-        Self { random, folder, sink, publishers, judge: Judge::default(), startup: Duration::ZERO }
+        Self { random, folder, sink, publishers, judge: Judge::default(), startup: Duration::ZERO, recording: 0 }
     }
 
     pub fn acknowledged(&self) -> usize {
@@ -83,12 +85,19 @@ impl Scene {
         self.kill(host, Some(running), publishes, true).await
     }
 
-    /// Kills a host while a burst of outcomes comes back.
+    /// Kills a host while a burst of outcomes comes back: by turns in the midst of the burst, when some of it cannot be on
+    /// record yet, and at any moment until a little after it.
     pub async fn kill_recording(&mut self, quota: usize) -> Kill {
         let (host, running) = self.hold_many(quota, IN_FLIGHT * 3 / 2).await;
-        self.sink.release(IN_FLIGHT * 3 / 8);
-        let moment = Duration::from_micros(self.random.random_range(0..60_000));
-        tokio::time::sleep(moment).await;
+        let (before, burst) = (self.sink.answered(), IN_FLIGHT * 3 / 8);
+        let (some, moment) = (self.random.random_range(1..burst), self.random.random_range(0..60_000));
+        self.sink.release(burst);
+        if self.recording.is_multiple_of(2) {
+            within("answers", self.sink.wait_answered(before + some)).await;
+        } else {
+            tokio::time::sleep(Duration::from_micros(moment)).await;
+        }
+        self.recording += 1;
         self.kill(host, Some(running), self.publishers.open(), true).await
     }
 

@@ -4,6 +4,7 @@
 
 use crate::ledger::{Fate, Ledger, Pair, Request};
 use crate::plan::Destination;
+use crate::publish;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,6 +88,16 @@ impl Sink {
         self.until(|ledger| ledger.held().nth(count - 1).is_some()).await;
     }
 
+    /// Waits until so many of the requests of this process to those that hold are answered.
+    pub async fn wait_answered(&self, count: usize) {
+        self.until(|ledger| ledger.answered_of_held() >= count).await;
+    }
+
+    /// How many that is.
+    pub fn answered(&self) -> usize {
+        self.ledger().answered_of_held()
+    }
+
     /// Waits until so many deliveries had their last answer.
     pub async fn wait_ended(&self, count: usize, limit: Duration) {
         let enough = tokio::time::timeout(limit, self.until(|ledger| ledger.ended.len() >= count)).await;
@@ -100,14 +111,14 @@ impl Sink {
 
     async fn serve(&self, stream: TcpStream) {
         let mut stream = BufStream::new(stream);
-        while let Some((path, id)) = read(&mut stream).await {
+        while let Some(Read { path, id, body }) = read(&mut stream).await {
             let Ok(destination) = path.parse::<usize>().map(Destination) else {
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await; // the marker
                 let _ = stream.flush().await;
                 continue;
             };
             let event = id.strip_prefix('e').and_then(|n| n.parse().ok()).expect("one of our events");
-            let index = self.change(|ledger| ledger.begin(Pair { event, to: destination }));
+            let index = self.change(|ledger| ledger.begin(Pair { event, to: destination }, publish::carried(&body)));
             let status = tokio::select! {
                 status = self.answer(index) => status,
                 // No peer sends a second request before the answer: this is its end.
@@ -155,8 +166,17 @@ impl Sink {
     }
 }
 
-/// The path without its slash and the event's id, once the whole request is there.
-async fn read(stream: &mut BufStream<TcpStream>) -> Option<(String, String)> {
+/// What is read of a request.
+struct Read {
+    /// Without its slash.
+    path: String,
+    /// The event's.
+    id: String,
+    body: Vec<u8>,
+}
+
+/// A request, once it is there to the last byte that its head announces.
+async fn read(stream: &mut BufStream<TcpStream>) -> Option<Read> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -170,5 +190,5 @@ async fn read(stream: &mut BufStream<TcpStream>) -> Option<(String, String)> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
     let path = head.split(' ').nth(1).expect("a path").trim_start_matches('/').to_owned();
-    Some((path, header("webhook-id").unwrap_or_default()))
+    Some(Read { path, id: header("webhook-id").unwrap_or_default(), body })
 }

@@ -1,11 +1,14 @@
 //! A rolling upgrade: the schema first, then host after host, with events published all the time.
 //!
-//! `RAILHEAD_OLD_BIN` is a program of the version before; without it both hosts run the same one.
+//! `RAILHEAD_OLD_BIN` is a program of the version before, which may not hand over shards while it runs: then the new host
+//! accepts from the first moment, and delivers once the old one has left. Without it both hosts run the same program,
+//! share the shards, and nothing comes twice.
 
-use crate::support::{LONG, event, make_destination, migrate, options};
+use crate::support::{LONG, event, make_destination, migrate, options, until};
 use railhead_harness::host::binary;
 use railhead_harness::{Client, Host, HostOptions, Postgres, Received, Sink};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,11 +20,13 @@ const DESTINATIONS: usize = 6;
 const PAUSE: Duration = Duration::from_millis(40);
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::print_stdout)] // what it counted
 async fn old_and_new_hosts_run_side_by_side_and_lose_nothing() {
     let Some(postgres) = Postgres::start(&[]).await else { return };
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
     let new = options(&postgres, folder.path());
-    let old_program = std::env::var_os("RAILHEAD_OLD_BIN").map_or_else(|| binary().to_owned(), PathBuf::from);
+    let other = std::env::var_os("RAILHEAD_OLD_BIN").map(PathBuf::from);
+    let old_program = other.clone().unwrap_or_else(|| binary().to_owned());
     let old = HostOptions { binary: Some(old_program.clone()), ..new.clone() };
 
     // The version before, at work.
@@ -40,6 +45,11 @@ async fn old_and_new_hosts_run_side_by_side_and_lose_nothing() {
     publishing.acknowledged(50).await;
     let new_host = Host::start(&folder.path().join("new"), &new).await;
     publishing.to(&new_host);
+    if other.is_none() {
+        for host in [&old_host, &new_host] {
+            owns_shards(host).await;
+        }
+    }
     publishing.acknowledged(100).await;
     assert_eq!(old_host.exit(), None, "{}", old_host.log());
 
@@ -49,13 +59,61 @@ async fn old_and_new_hosts_run_side_by_side_and_lose_nothing() {
     publishing.acknowledged(50).await;
     let ids = publishing.end().await;
     let missing = |received: &[Received]| {
-        let came: BTreeSet<_> = received.iter().map(|one| (one.path.as_str(), one.headers.get("webhook-id"))).collect();
-        let wanted = (0..DESTINATIONS).flat_map(|n| ids.iter().map(move |id| (format!("/d{n}"), id)));
-        wanted.filter(|(path, id)| !came.contains(&(path.as_str(), Some(id)))).count()
+        let came = requests(received);
+        wanted(&ids).filter(|pair| !came.contains_key(pair)).count()
     };
     let all = sink.wait(LONG, |received| missing(received) == 0).await;
     let left = missing(&sink.received());
     assert!(all, "{left} of {} events\n{}\n--\n{}", ids.len(), old_host.log(), new_host.log());
+
+    // Each ended, once; and of two that hand over their shards, neither repeats what the other has done.
+    all_delivered_once(&new_host.client(), &ids).await;
+    let mut repeated = requests(&sink.received());
+    repeated.retain(|_, count| *count > 1);
+    println!("{} events to {DESTINATIONS} destinations, {} requests repeated", ids.len(), repeated.len());
+    assert!(other.is_some() || repeated.is_empty(), "{repeated:?}\n{}\n--\n{}", old_host.log(), new_host.log());
+}
+
+/// A destination and an event's id.
+type Pair = (String, String);
+
+fn wanted(ids: &[String]) -> impl Iterator<Item = Pair> + '_ {
+    (0..DESTINATIONS).flat_map(|n| ids.iter().map(move |id| (format!("d{n}"), id.clone())))
+}
+
+/// How often each came.
+fn requests(received: &[Received]) -> BTreeMap<Pair, usize> {
+    let mut requests = BTreeMap::new();
+    for one in received {
+        let id = one.headers.get("webhook-id").cloned().unwrap_or_default();
+        *requests.entry((one.path.trim_start_matches('/').to_owned(), id)).or_default() += 1;
+    }
+    requests
+}
+
+/// Until this host's metrics say that it has shards.
+async fn owns_shards(host: &Host) {
+    let metrics = Client::new(host.metrics, "none");
+    until(&metrics, "/metrics", |_, text| {
+        let lines = text.as_str().unwrap_or_default().lines();
+        let mut shards = lines.filter_map(|line| line.strip_prefix("railhead_shards ")?.parse::<f64>().ok());
+        shards.any(|count| count > 0.0)
+    })
+    .await;
+}
+
+/// Waits until nothing waits; then each of these is on record, once, and every delivery as delivered.
+async fn all_delivered_once(client: &Client, ids: &[String]) {
+    let none = |_, page: &Value| page["data"].as_array().is_some_and(Vec::is_empty);
+    until(client, "/v1/tenants/acme/deliveries?state=pending,retrying&limit=1", none).await;
+    let mut ended = BTreeSet::new();
+    for row in client.list("/v1/tenants/acme/deliveries").await {
+        assert_eq!(row["state"], "delivered", "{row}");
+        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        assert!(ended.insert((text("destination"), text("event_id"))), "two records: {row}");
+    }
+    let lost: Vec<_> = wanted(ids).filter(|pair| !ended.contains(pair)).collect();
+    assert!(lost.is_empty(), "acknowledged and not on record: {lost:?}");
 }
 
 /// Publishes to hosts in turn, all the time, and keeps what was acknowledged.

@@ -5,6 +5,9 @@ use crate::core::lane::{Joined, LaneKey};
 use railhead_model::Timestamp;
 use railhead_store::{Position, WorkRow};
 
+/// Clocks of hosts are hardly further apart than this, in milliseconds.
+const SKEW_MS: i64 = 15_000;
+
 impl Window {
     pub(super) fn insert(&mut self, slot: Slot, row: &WorkRow, now: Timestamp) {
         self.insert_into(slot, row, now, false);
@@ -22,7 +25,7 @@ impl Window {
         let unheard = self.refilling && row.rev == 0;
         let entry = Entry {
             unheard,
-            due: row.due,
+            due: first_due(row, now),
             since: row.since.and_then(NonMin::new),
             rev: row.rev,
             attempts: row.attempts,
@@ -110,6 +113,13 @@ impl Window {
             None => Position::Due(entry.due, slot.event, slot.run),
         }
     }
+}
+
+/// A delivery that nothing has happened to yet is due since it was made, by the clock of the host that made it. One that
+/// is a little ahead of ours does not hold it back.
+fn first_due(row: &WorkRow, now: Timestamp) -> Timestamp {
+    let is_new = row.rev == 0 && row.attempts == 0 && row.tries == 0;
+    if is_new && row.due <= now.plus_ms(SKEW_MS) { row.due.min(now) } else { row.due }
 }
 
 /// True if a lane's head waits for a later attempt: alone, or in a batch that was attempted before.

@@ -62,7 +62,7 @@ fn an_entry_is_at_most_64_bytes() {
 
 #[test]
 fn pushes_are_taken_while_it_is_complete_and_under_the_bound() {
-    let mut window = complete(&[row(1, 10), row(2, 5), row(3, 2_000)]);
+    let mut window = complete(&[row(1, 10), row(2, 5), row(3, 20_000)]);
     assert_eq!(window.ask(NOW), None);
     assert_eq!(start(&mut window, 9), [slot(2), slot(1)], "what is due, in order");
     window.push(&row(4, 10), NOW);
@@ -150,7 +150,7 @@ fn a_retry_during_a_refill_keeps_its_new_time() {
 
 #[test]
 fn a_refill_brings_commands_and_drops_what_is_gone() {
-    let mut window = complete(&[row(1, 5_000), row(2, 6_000)]);
+    let mut window = complete(&[row(1, 50_000), row(2, 60_000)]);
     window.hint();
     window.ask(NOW).unwrap();
     answer(&mut window, &[WorkRow { due: NOW, rev: 1, ..row(2, 0) }]);
@@ -184,6 +184,28 @@ fn the_survey_finds_what_memory_lacks() {
     let window = complete(&[row(1, 500)]);
     assert!(!window.misses(Timestamp(500)));
     assert!(window.misses(Timestamp(499)));
+}
+
+#[test]
+fn what_is_new_does_not_wait_for_a_clock_that_is_ahead() {
+    let ahead = NOW.0 + 15_000;
+    let retried = WorkRow { rev: 1, attempts: 1, tries: 1, ..row(3, ahead) };
+    let throttled = WorkRow { rev: 1, tries: 1, ..row(4, ahead) };
+    let mut window = complete(&[row(1, ahead), row(2, ahead + 1), retried, throttled]);
+    assert_eq!(start(&mut window, 9), [slot(1)], "2 is further ahead than clocks are, 3 and 4 wait for their retries");
+    window.hint();
+    assert!(window.ask(NOW).is_some());
+    answer(&mut window, &[row(5, ahead), row(1, ahead), row(2, ahead + 1)]);
+    assert_eq!(start(&mut window, 9), [slot(5)], "read as pushed, and 1 is running");
+}
+
+#[test]
+fn a_lane_does_not_wait_for_a_clock_that_is_ahead() {
+    let mut window = Window::new(NO, true, 4, true);
+    push_all(&mut window, &[(1, 1), (2, 2)].map(|(n, seq)| WorkRow { due: NOW.plus_ms(9_000), ..lane_row(n, seq) }));
+    assert_eq!(start(&mut window, 9), [slot(1)]);
+    window.ended(slot(1));
+    assert_eq!(start(&mut window, 9), [slot(2)]);
 }
 
 #[test]

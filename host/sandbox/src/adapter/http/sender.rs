@@ -4,7 +4,7 @@ use crate::adapter::failure;
 use crate::bindings::railhead::plugin::types::{Failure, Kind};
 use crate::call::{Purpose, Running};
 use crate::egress::{self, Egress, Outgoing, SendContext};
-use crate::limits::{self, Meter};
+use crate::limits::Meter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,7 +36,7 @@ impl Sender {
         running.leaving(&carried);
         let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
         self.meter.charge(sent.making);
-        if sent.making > limits::QUICK {
+        if sent.making > running.quick_cpu() {
             running.burns(); // on another thread than its own
         }
         running.over(&carried, sent.may_have_arrived, sent.exchange);
