@@ -33,8 +33,8 @@ pub const MAX_LOG_LINES: u32 = 100;
 pub const TICK: Duration = Duration::from_millis(2);
 
 /// CPU time after which a call goes on with the slow ones, beside [`QUICK_EACH`]: what a connector needs that only builds
-/// requests is a tenth of it.
-pub(crate) const QUICK: Duration = Duration::from_millis(2);
+/// requests is a tenth of it. A host that was built without optimisation is several times slower.
+pub(crate) const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertions) { 20 } else { 5 });
 /// The same for each event of the call.
 pub(crate) const QUICK_EACH: Duration = Duration::from_micros(250);
 
