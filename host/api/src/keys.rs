@@ -52,16 +52,16 @@ pub fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// Keys seen lately, so that a busy publisher costs no query a request. Revocation by this host is immediate, by
-/// another host within [`KEPT_MS`].
+/// Keys seen lately, so that a busy publisher costs no query a request. They are forgotten when a host says that keys
+/// changed ([`railhead_delivery::Delivery::keys_heard`]); one that is not heard is believed for [`KEPT_MS`] at most.
 #[derive(Debug, Default)]
 pub struct KeyCache(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
     keys: HashMap<[u8; 32], (u64, Key)>,
-    /// Counts what was forgotten: a key that was read before a change must not be kept after it.
-    generation: u64,
+    /// What was heard of keys when these were read. One that was read before a change must not be kept after it.
+    heard: u64,
 }
 
 const KEPT_MS: u64 = 2_000;
@@ -74,27 +74,29 @@ impl KeyCache {
     /// The store's.
     pub async fn find(&self, state: &ApiState, hash: &[u8; 32]) -> Result<Option<Key>, Problem> {
         let now_ms = state.clock.monotonic_ms();
-        let generation = match self.get(hash, now_ms) {
-            Ok(key) => return Ok(Some(key)),
-            Err(generation) => generation,
-        };
+        let heard = state.delivery.keys_heard();
+        if let Some(key) = self.get(hash, now_ms, heard) {
+            return Ok(Some(key));
+        }
         let found = state.store.key_by_hash(hash).await?;
         if let Some(key) = &found {
-            self.put(key, now_ms, generation);
+            self.put(key, now_ms, heard);
         }
         Ok(found)
     }
 
-    /// A key that is known, or the generation to [`KeyCache::put`] it under once it is read.
-    fn get(&self, hash: &[u8; 32], now_ms: u64) -> Result<Key, u64> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A key that is known, as of what was heard by now.
+    fn get(&self, hash: &[u8; 32], now_ms: u64, heard: u64) -> Option<Key> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.hear(heard);
         let fresh = known.keys.get(hash).filter(|(at, _)| now_ms.saturating_sub(*at) < KEPT_MS);
-        fresh.map(|(_, key)| key.clone()).ok_or(known.generation)
+        fresh.map(|(_, key)| key.clone())
     }
 
-    fn put(&self, key: &Key, now_ms: u64, generation: u64) {
+    /// Keeps a key that was read after `heard`, unless more was heard since.
+    fn put(&self, key: &Key, now_ms: u64, heard: u64) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.generation != generation {
+        if known.heard != heard {
             return;
         }
         if known.keys.len() >= KEPT {
@@ -102,12 +104,13 @@ impl KeyCache {
         }
         known.keys.insert(key.hash, (now_ms, key.clone()));
     }
+}
 
-    /// Forgets a key that was changed, and what is being read of any key right now.
-    pub fn forget(&self, hash: &[u8; 32]) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.generation += 1;
-        known.keys.remove(hash);
+impl Known {
+    fn hear(&mut self, heard: u64) {
+        if heard > self.heard {
+            *self = Self { heard, ..Self::default() };
+        }
     }
 }
 
@@ -138,11 +141,14 @@ mod tests {
             expires_at: None,
             revoked: false,
         };
-        let before = cache.get(&hash, 0).expect_err("unknown");
-        cache.forget(&hash);
-        cache.put(&key, 0, before);
-        let after = cache.get(&hash, 0).expect_err("dropped");
-        cache.put(&key, 0, after);
-        assert_eq!(cache.get(&hash, 0), Ok(key));
+        assert_eq!(cache.get(&hash, 0, 4), None, "unknown, and being read");
+        assert_eq!(cache.get(&hash, 0, 5), None, "somebody else's request hears of the change first");
+        cache.put(&key, 0, 4);
+        assert_eq!(cache.get(&hash, 0, 5), None, "not kept");
+        cache.put(&key, 0, 5);
+        assert_eq!(cache.get(&hash, 0, 5), Some(key.clone()));
+        assert_eq!(cache.get(&hash, 0, 6), None, "forgotten with the next news");
+        cache.put(&key, 0, 6);
+        assert_eq!(cache.get(&hash, KEPT_MS, 6), None, "believed for so long only");
     }
 }

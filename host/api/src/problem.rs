@@ -3,6 +3,7 @@
 use crate::codes::{self, Code};
 use railhead_store::StoreError;
 use railhead_store::directory::MAX_REORDERED;
+use railhead_store::jobs::MAX_RUNNING;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -128,6 +129,10 @@ impl From<StoreError> for Problem {
             StoreError::TooManyWaiting => {
                 let detail = format!("More than {MAX_REORDERED} deliveries wait here: `ordering` stays as it is.");
                 Self::new(&codes::TOO_MANY_WAITING, detail)
+            }
+            StoreError::TooManyReplays => {
+                let detail = format!("The tenant has {MAX_RUNNING} replays that run; more are not started.");
+                Self::new(&codes::TOO_MANY_REPLAYS, detail)
             }
             StoreError::NotFound(what) => Self::not_found(what),
             StoreError::Damaged(_) => Self::internal(&error),

@@ -102,8 +102,6 @@ pub struct Inner {
     pub bodies: Room,
     /// `Idempotency-Key`s whose first request still runs here.
     pub in_progress: Mutex<HashSet<[u8; 32]>>,
-    /// Held while a replay is counted and started.
-    pub replay_starts: tokio::sync::Mutex<()>,
     /// Overviews that were just made.
     pub overviews: Kept,
     environments: Mutex<Option<(u64, Vec<Arc<Environment>>)>>,
@@ -156,7 +154,6 @@ impl ApiState {
             host_keys,
             keys: KeyCache::default(),
             in_progress: Mutex::default(),
-            replay_starts: tokio::sync::Mutex::default(),
             overviews: Kept::default(),
             environments: Mutex::default(),
         })))

@@ -5,6 +5,7 @@ mod callers;
 mod config;
 mod examples;
 mod history;
+mod hosts;
 mod overview;
 mod pipeline;
 mod publishing;

@@ -8,7 +8,9 @@ use crate::record::{PAYLOAD_GONE, Sealed};
 use crate::running::Shared;
 use crate::transcripts::{Transcripts, carries_others};
 use bytes::Bytes;
-use railhead_model::{Attempt, AttemptKey, DestinationNo, Event, EventUid, Fields, Outcome, Reason, Transcript};
+use railhead_model::{
+    Attempt, AttemptKey, DeliveryKey, DestinationNo, Event, EventUid, Fields, Outcome, Reason, Transcript,
+};
 use railhead_vault::TenantKeys;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -85,7 +87,8 @@ pub(crate) async fn run(call: Call, mut over: Over) {
     let sink = Arc::new(Sink::new(&shared, call.id, loaded.clone(), keys, &shaped, batched));
     over.sink = Some(Arc::clone(&sink));
     refused.into_iter().for_each(|(item, reason)| sink.refuse(item, reason));
-    if !shaped.is_empty() && shared.lease.is_live(shared.clock.monotonic_ms()) {
+    // A last look: much may have happened while payloads were read, or while the machine slept.
+    if !shaped.is_empty() && shared.lease.lets_start(call.destination.shard(), shared.clock.monotonic_ms()) {
         let hand_over = hand_over(&shared, &call, &loaded, shaped, batched);
         shared.connectors.deliver(hand_over, sink).await;
     }
@@ -164,13 +167,14 @@ impl Sink {
     fn refuse(&self, item: AttemptItem, reason: Reason) {
         let started_at = self.shared.clock.now();
         let outcome = Outcome::Permanent(reason);
-        self.conclude(
-            item,
-            Settled { index: 0, outcome, transcript: Transcript::default(), started_at, duration_ms: 0 },
-        );
+        let settled = Settled { index: 0, outcome, transcript: Transcript::default(), started_at, duration_ms: 0 };
+        self.shared.input(Input::Settled { attempt: self.id, outcomes: vec![self.remember(item, settled)] });
     }
 
-    fn conclude(&self, item: AttemptItem, settled: Settled) {
+    /// Keeps the attempt until it is recorded.
+    fn remember(&self, item: AttemptItem, mut settled: Settled) -> (DeliveryKey, Outcome) {
+        // What was sent is never copied: it goes with the payload that it is a part of, and is as secret.
+        settled.transcript.fields = selection(&self.loaded).cloned();
         let class = settled.outcome.class();
         metrics::counter!(measures::ATTEMPTS, "outcome" => class.as_str()).increment(1);
         let reason = settled.outcome.reason();
@@ -185,8 +189,7 @@ impl Sink {
             config_revision: self.loaded.destination.revision,
         };
         self.shared.remembered.put(item.key, attempt, self.seal(item, settled.transcript));
-        let outcomes = vec![(item.key, settled.outcome)];
-        self.shared.input(Input::Settled { attempt: self.id, outcomes });
+        (item.key, settled.outcome)
     }
 
     /// Of the connector that runs: an upgraded host runs another one than the destination was made with.
@@ -216,14 +219,14 @@ impl Sink {
 }
 
 impl Settle for Sink {
-    fn settle(&self, mut settled: Settled) {
-        // What was sent is never copied: it goes with the payload that it is a part of, and is as secret.
-        settled.transcript.fields = selection(&self.loaded).cloned();
-        // Held over `conclude`, so that nothing is told of after the call is over.
+    fn settle(&self, settled: Vec<Settled>) {
+        // Held until the engine is told, so that nothing is told of after the call is over.
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = open.as_mut().and_then(|open| open.get_mut(settled.index));
-        if let Some(item) = slot.and_then(Option::take) {
-            self.conclude(item, settled);
+        let Some(open) = open.as_mut() else { return };
+        let first = settled.into_iter().filter_map(|one| Some((open.get_mut(one.index)?.take()?, one)));
+        let outcomes: Vec<_> = first.map(|(item, one)| self.remember(item, one)).collect();
+        if !outcomes.is_empty() {
+            self.shared.input(Input::Settled { attempt: self.id, outcomes });
         }
     }
 }

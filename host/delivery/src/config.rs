@@ -3,8 +3,8 @@
 use crate::core::Input;
 use crate::fleet::{Loaded, settings};
 use crate::operator::Notice;
+use crate::patience::patiently;
 use crate::running::Shared;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use railhead_model::{DestinationNo, DestinationState, Reason, ShardNo, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::directory::{Destination, Expect, Tenant};
@@ -14,10 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Destinations read by one query.
+/// Destinations, or tenants, read by one query.
 const PAGE: u32 = 500;
-/// Tenants read at once.
-const TENANTS: usize = 4;
 /// Re-reading the whole fleet reads at most so many destinations per second.
 const RELOAD_PER_S: u64 = 1_000;
 /// Pause before something that could not be read is read again.
@@ -33,18 +31,22 @@ type Revisions = BTreeMap<DestinationNo, i64>;
 /// # Errors
 /// Of the store.
 pub(crate) async fn load_shards(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
-    let mut after = None;
     let mut tenants = Tenants::new();
-    loop {
-        let page = shared.store.destinations_of(shards, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.no);
-        let nos: Vec<_> = page.iter().map(|destination| destination.no).collect();
-        let batches = open_batches(shared, &nos).await?;
-        take_in(shared, &mut tenants, page, batches).await?;
-        let due = shared.store.survey(&nos).await?;
-        shared.input(Input::Surveyed(due));
+    let mut page = shared.store.destinations_of(shards, None, PAGE).await?;
+    while let Some(last) = page.last().map(|last| last.no) {
+        // The next one is on its way meanwhile: after a take-over deliveries wait for it.
+        let next = shared.store.destinations_of(shards, Some(last), PAGE);
+        page = tokio::try_join!(next, load_page(shared, &mut tenants, page))?.0;
     }
+    Ok(())
+}
+
+async fn load_page(shared: &Shared, tenants: &mut Tenants, page: Vec<Destination>) -> Result<(), StoreError> {
+    let nos: Vec<_> = page.iter().map(|destination| destination.no).collect();
+    let (batches, due) = tokio::try_join!(open_batches(shared, &nos), shared.store.survey(&nos))?;
+    take_in(shared, tenants, page, batches).await?;
+    shared.input(Input::Surveyed(due));
+    Ok(())
 }
 
 async fn open_batches(
@@ -76,16 +78,19 @@ async fn take_in(
     Ok(())
 }
 
-/// Reads those that were not read yet, some at a time: after a take-over deliveries wait for it.
+/// Reads those that were not read yet.
 async fn read_tenants(
     shared: &Shared,
     tenants: &mut Tenants,
     wanted: impl Iterator<Item = TenantNo>,
 ) -> Result<(), StoreError> {
     let missing: BTreeSet<_> = wanted.filter(|no| !tenants.contains_key(no)).collect();
-    let read = |no| async move { Ok::<_, StoreError>((no, shared.store.tenant_by_no(no).await?.map(Arc::new))) };
-    let found: Vec<_> = stream::iter(missing).map(read).buffer_unordered(TENANTS).try_collect().await?;
-    tenants.extend(found);
+    let missing: Vec<_> = missing.into_iter().collect();
+    for nos in missing.chunks(PAGE as usize) {
+        let found = shared.store.tenants_by_no(nos).await?;
+        tenants.extend(nos.iter().map(|no| (*no, None)));
+        tenants.extend(found.into_iter().map(|tenant| (tenant.no, Some(Arc::new(tenant)))));
+    }
     Ok(())
 }
 
@@ -130,16 +135,25 @@ pub(crate) fn drop_destination(shared: &Shared, no: DestinationNo) {
     }
 }
 
+/// What is to be read again.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// With all of its destinations that run here.
+    pub tenant: Option<TenantNo>,
+    /// These, whoever has them.
+    pub destinations: Vec<DestinationNo>,
+}
+
 /// Follows changes, wherever they were made.
-pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedReceiver<(TenantNo, Vec<DestinationNo>)>) {
+pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedReceiver<Changed>) {
     let mut came = Vec::new();
     while changed.recv_many(&mut came, 64).await > 0 {
         let mut nos = BTreeSet::new();
         let mut tenants = BTreeSet::new();
-        for (tenant, destinations) in came.drain(..) {
+        for Changed { tenant, destinations } in came.drain(..) {
             nos.extend(destinations);
-            nos.extend(shared.fleet.of_tenant(tenant));
-            tenants.insert(tenant);
+            nos.extend(tenant.into_iter().flat_map(|tenant| shared.fleet.of_tenant(tenant)));
+            tenants.extend(tenant);
         }
         let nos: Vec<_> = nos.into_iter().collect();
         if apply_patiently(&shared, &tenants, &nos).await.is_err() {
@@ -148,21 +162,12 @@ pub(crate) async fn follow(shared: Arc<Shared>, mut changed: mpsc::UnboundedRece
     }
 }
 
-/// Until the database answers.
 async fn apply_patiently(
     shared: &Shared,
     tenants: &BTreeSet<TenantNo>,
     nos: &[DestinationNo],
 ) -> Result<(), StoreError> {
-    loop {
-        match apply(shared, tenants, nos).await {
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%error, "changed destinations cannot be read now; they are read again");
-                tokio::time::sleep(AGAIN).await;
-            }
-            answer => return answer,
-        }
-    }
+    patiently("changed destinations cannot be read", || apply(shared, tenants, nos)).await
 }
 
 /// Something there cannot be read, however often: other changes must not wait for it.
@@ -181,9 +186,7 @@ async fn apply_one_by_one(shared: &Shared, tenants: &BTreeSet<TenantNo>, nos: &[
 
 async fn apply(shared: &Shared, changed: &BTreeSet<TenantNo>, nos: &[DestinationNo]) -> Result<(), StoreError> {
     let mut tenants = Tenants::new();
-    for no in changed {
-        tenants.insert(*no, shared.store.tenant_by_no(*no).await?.map(Arc::new));
-    }
+    read_tenants(shared, &mut tenants, changed.iter().copied()).await?;
     for nos in nos.chunks(PAGE as usize) {
         let found = shared.store.destinations_by_no(nos).await?;
         let there: BTreeSet<_> = found.iter().map(|destination| destination.no).collect();

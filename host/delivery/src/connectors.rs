@@ -52,8 +52,8 @@ pub struct Settled {
 
 /// Receives outcomes while the call still runs: what is settled survives a later trap or deadline.
 pub trait Settle: Send + Sync {
-    /// Called at most once per event.
-    fn settle(&self, settled: Settled);
+    /// Called with each event at most once; with those of one moment together, for each call wakes somebody.
+    fn settle(&self, settled: Vec<Settled>);
 }
 
 /// One step of a check, for people.

@@ -27,6 +27,8 @@ mod dispatch;
 pub mod effect;
 mod engine;
 mod fair;
+#[cfg(test)]
+mod fixtures;
 mod group;
 pub mod input;
 mod intake;

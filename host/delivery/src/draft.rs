@@ -71,7 +71,8 @@ pub enum Published {
     },
     /// Not accepted, by its own fault; nothing of it was stored.
     Refused(Refusal),
-    /// Not accepted, because its tenant cannot be read now; nothing of it was stored, and it may be sent again.
+    /// Not acknowledged: its tenant cannot be read now, its configuration is written all the time, or the store did not
+    /// answer in time. It may be sent again; one that carries the vendor's id is never stored twice by that.
     Unavailable(String),
     /// Not accepted, because the host is half full and its tenant has more waiting than its share (429); nothing of it
     /// was stored, and it may be sent again.

@@ -8,9 +8,10 @@ use crate::attempt::{self, Call, Over};
 use crate::core::{AttemptId, Config, Effect, Engine, Input, Now};
 use crate::operator::Notice;
 use crate::running::Shared;
-use railhead_model::{DeliveryKey, DestinationNo, ShardNo};
+use crate::starts::{self, Start};
+use railhead_model::{DestinationNo, ShardNo};
 use railhead_store::work::{Health, StableBatch};
-use railhead_store::{RefillAsk, Started, StoreError};
+use railhead_store::{RefillAsk, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,14 +35,16 @@ pub(crate) enum Message {
 /// Who is told once a shard is clear.
 pub(crate) struct Cleared {
     pub shard: ShardNo,
-    pub round: u64,
-    pub tell: mpsc::UnboundedSender<(ShardNo, u64)>,
+    pub tell: mpsc::UnboundedSender<ShardNo>,
 }
 
 /// Messages taken at once.
 const AT_ONCE: usize = 512;
 /// Destinations refilled by one query.
 const REFILLS: usize = 64;
+/// The longest wait between two looks at the clock. Timers stand still while the machine sleeps, and the clock does not:
+/// after that, what the end of the lease cuts must not run on for long.
+const NAP: Duration = Duration::from_secs(1);
 /// Pause before a failed refill, or the write of a batch's members, is asked for again.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -57,6 +60,8 @@ pub(crate) struct Driver {
     clearing: Vec<Cleared>,
     /// Unbounded, because a transition takes an attempt: with no database no attempt starts, and nothing comes.
     health: mpsc::UnboundedSender<(DestinationNo, Health)>,
+    /// Few wait here: the engine bounds how many starts are not on record.
+    starts: mpsc::UnboundedSender<Start>,
 }
 
 impl Driver {
@@ -64,6 +69,8 @@ impl Driver {
         let config = Config { in_flight: shared.options.in_flight, ..Config::default() };
         let (health, saved) = mpsc::unbounded_channel();
         tokio::spawn(save_health(Arc::clone(&shared), saved));
+        let (starts, begun) = mpsc::unbounded_channel();
+        tokio::spawn(starts::run(Arc::clone(&shared), begun));
         let engine = Engine::new(config, seed);
         Self {
             shared,
@@ -74,6 +81,7 @@ impl Driver {
             drained: Vec::new(),
             clearing: Vec::new(),
             health,
+            starts,
         }
     }
 
@@ -85,8 +93,8 @@ impl Driver {
         let mut set_for = None;
         loop {
             if let Some(at) = self.wake_at.filter(|at| set_for != Some(*at)) {
-                let wait = at.saturating_sub(self.shared.clock.monotonic_ms());
-                alarm.set(tokio::time::sleep(Duration::from_millis(wait)));
+                let wait = Duration::from_millis(at.saturating_sub(self.shared.clock.monotonic_ms()));
+                alarm.set(tokio::time::sleep(wait.min(NAP)));
                 set_for = Some(at);
             }
             tokio::select! {
@@ -139,7 +147,12 @@ impl Driver {
                     let running = tokio::spawn(attempt::run(call, over).instrument(span)).abort_handle();
                     self.attempts.insert(id, (running, events));
                 }
-                Effect::Start { id, deliveries } => drop(tokio::spawn(start(Arc::clone(&self.shared), id, deliveries))),
+                Effect::Start { id, deliveries, alone } => {
+                    let _ = self.starts.send(Start { id, deliveries, alone }); // its task lives as long as this one
+                }
+                Effect::Unstart { id, deliveries } => {
+                    drop(tokio::spawn(starts::take_back(Arc::clone(&self.shared), id, deliveries)));
+                }
                 Effect::Abort(id) => {
                     if let Some((running, _)) = self.attempts.get(&id) {
                         running.abort();
@@ -189,8 +202,8 @@ impl Driver {
 impl Driver {
     fn tell_of_clear(&mut self) {
         let engine = &self.engine;
-        for Cleared { shard, round, tell } in self.clearing.extract_if(.., |one| engine.is_clear(one.shard)) {
-            let _ = tell.send((shard, round)); // whoever asked may have been fenced meanwhile
+        for Cleared { shard, tell } in self.clearing.extract_if(.., |one| engine.is_clear(one.shard)) {
+            let _ = tell.send(shard); // whoever asked may have been fenced meanwhile
         }
     }
 }
@@ -233,13 +246,6 @@ async fn save_health(shared: Arc<Shared>, mut saved: mpsc::UnboundedReceiver<(De
     }
 }
 
-async fn start(shared: Arc<Shared>, attempt: AttemptId, deliveries: Vec<DeliveryKey>) {
-    let answers = until_done(&shared, || shared.store.start(shared.host, &deliveries)).await;
-    // One whose start cannot be recorded is read again, and tried again later.
-    let answers = answers.unwrap_or_else(|| vec![Started::Gone; deliveries.len()]);
-    shared.input(Input::Started { attempt, answers });
-}
-
 async fn open_batch(shared: Arc<Shared>, batch: StableBatch) {
     let opened = until_done(&shared, || shared.store.open_batches(shared.host, std::slice::from_ref(&batch))).await;
     if opened.is_some() {
@@ -254,7 +260,7 @@ async fn close_batch(shared: Arc<Shared>, destination: DestinationNo, number: u6
 }
 
 /// Repeats a harmless write until it is done; `None` if it never can be.
-async fn until_done<T, F: Future<Output = Result<T, StoreError>>>(
+pub(crate) async fn until_done<T, F: Future<Output = Result<T, StoreError>>>(
     shared: &Shared,
     mut write: impl FnMut() -> F,
 ) -> Option<T> {

@@ -13,6 +13,7 @@ use railhead_store::work::{Commanded, Health};
 use railhead_store::{Store, StoreError};
 use railhead_vault::Vault;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What the engine is made of.
 pub struct Parts {
@@ -58,7 +59,7 @@ pub enum Retried {
 
 impl Delivery {
     /// Accepts events of one environment; answers in the order of `drafts`, after the commit. A caller that leaves
-    /// cancels nothing.
+    /// cancels nothing. Each event has its own answer within half a minute, whatever becomes of others and of the store.
     ///
     /// # Errors
     /// [`Overloaded`]: none of them is acknowledged, as when all of them would be [`Published::Unavailable`].
@@ -108,6 +109,24 @@ impl Delivery {
     /// once, sessions of these destinations end, and their work goes on under the new settings. Deleted ones count.
     pub fn config_changed(&self, tenant: TenantNo, destinations: &[DestinationNo]) {
         self.shared.config_changed(tenant, destinations);
+    }
+
+    /// Call it when a person acted on a destination's work, or says that it is repaired: a failing one is tried at once
+    /// instead of at its next probe. Cheap: nothing else is read again, and no session ends.
+    pub fn probe(&self, destination: DestinationNo) {
+        self.shared.probe(destination);
+    }
+
+    /// Call it after an API key was revoked or replaced: every host forgets the keys that it remembers.
+    pub fn keys_changed(&self) {
+        self.shared.keys_changed();
+    }
+
+    /// Moves when any host said that API keys changed, or may have while nothing was heard: a key that was read before is
+    /// not to be trusted any more.
+    #[must_use]
+    pub fn keys_heard(&self) -> u64 {
+        self.shared.keys.load(Ordering::Acquire)
     }
 
     /// Call it after an event's payload was erased in the store: all hosts let go of their copies in memory. A hand-over

@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::Notify;
 
-/// Until when this host may start attempts, on its own monotonic clock, and which shards' destinations it runs.
+/// Until when this host may start attempts, and which shards' destinations it runs. Its time is the monotonic one of
+/// [`railhead_model::Clock`], which goes on while the machine sleeps, and no other.
 #[derive(Debug, Default)]
 pub(crate) struct LeaseClock {
     until_ms: AtomicU64,
@@ -27,8 +28,10 @@ pub(crate) struct LeaseClock {
 }
 
 impl LeaseClock {
-    pub fn is_live(&self, now_ms: u64) -> bool {
-        now_ms < self.until_ms.load(Ordering::Acquire)
+    /// True if an attempt at this shard may start: the lease lives, and the shard is neither another's nor on its way
+    /// there.
+    pub fn lets_start(&self, shard: ShardNo, now_ms: u64) -> bool {
+        now_ms < self.until_ms() && self.held().contains(&shard)
     }
 
     /// Until when it runs; 0 if it was ended.

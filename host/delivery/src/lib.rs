@@ -21,12 +21,14 @@ mod measures;
 mod mint;
 mod news;
 mod operator;
+mod patience;
 mod payloads;
 mod readiness;
 mod record;
 mod running;
 #[cfg(test)]
 mod sim;
+mod starts;
 mod transcripts;
 
 pub use catalog::Catalog;

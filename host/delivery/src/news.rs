@@ -1,11 +1,13 @@
 //! What was done through this host: its engine hears of it at once, and so do the hosts that own what it does not.
 
+use crate::config::Changed;
 use crate::core::Input;
 use crate::running::Shared;
 use railhead_model::{DeliveryKey, DestinationNo, Event, EventUid, TenantNo};
 use railhead_store::accept::MAX_DIRECT;
 use railhead_store::{NewEvent, WorkRow};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Shared {
     /// Events that became durable here: payloads of those that are delivered here are kept, and the engine gets their
@@ -74,7 +76,41 @@ impl Shared {
     pub fn follow(&self, tenant: TenantNo, destinations: &[DestinationNo]) {
         self.tables.forget(tenant);
         destinations.iter().for_each(|no| self.connectors.retire(*no));
-        let _ = self.changes.send((tenant, destinations.to_vec())); // closed at a shutdown only
+        self.read_again(Some(tenant), destinations.to_vec());
+    }
+
+    /// A person acted on this destination's work: wherever it runs, a failing one is tried at once. Its configuration
+    /// did not change: nothing else is read again, and no session ends.
+    pub fn probe(&self, no: DestinationNo) {
+        if self.lease.held().contains(&no.shard()) {
+            self.probe_here(vec![no]);
+        } else {
+            self.outbox.probe(no);
+        }
+    }
+
+    /// The same of those that run here; only one that is failing is read.
+    pub fn probe_here(&self, nos: Vec<DestinationNo>) {
+        let is_failing = |no: &DestinationNo| self.fleet.health(*no).is_some_and(|health| health.open);
+        let failing: Vec<_> = nos.into_iter().filter(is_failing).collect();
+        if !failing.is_empty() {
+            self.read_again(None, failing);
+        }
+    }
+
+    fn read_again(&self, tenant: Option<TenantNo>, destinations: Vec<DestinationNo>) {
+        let _ = self.changes.send(Changed { tenant, destinations }); // closed at a shutdown only
+    }
+
+    /// API keys were revoked or replaced through this host.
+    pub fn keys_changed(&self) {
+        self.forget_keys();
+        self.outbox.keys();
+    }
+
+    /// API keys were revoked or replaced, here or elsewhere.
+    pub fn forget_keys(&self) {
+        self.keys.fetch_add(1, Ordering::Release);
     }
 
     /// An event's payload was erased through this host.

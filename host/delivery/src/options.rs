@@ -14,10 +14,9 @@ pub struct Options {
     /// Between renewals of the lease, in milliseconds: three fit into a lease of 6 s.
     pub renew_ms: u64,
     /// How long a shard that goes to another host waits for what is in flight there, in milliseconds: nothing starts
-    /// meanwhile. One that takes longer is kept.
+    /// meanwhile. What takes longer is cut: its other destinations stand still for no longer than this, and hosts that
+    /// join have their share after it and a renewal at either end.
     pub give_wait_ms: u64,
-    /// How long such a shard is left alone, in milliseconds; others go in its place.
-    pub give_again_ms: u64,
     /// Taken off the lease on this host's own clock, in milliseconds: covers clock drift and a slow answer.
     pub lease_margin_ms: u64,
     /// The survey looks at every destination at least so often, in milliseconds: finds work that no hint told of.
@@ -54,8 +53,7 @@ impl Default for Options {
             seed: None,
             retention_ms: 30 * railhead_model::time::DAY_MS,
             renew_ms: 2_000,
-            give_wait_ms: 10_000,
-            give_again_ms: 60_000,
+            give_wait_ms: 5_000,
             lease_margin_ms: 1_000,
             survey_ms: 5_000,
             survey_per_s: 20_000,

@@ -1,6 +1,7 @@
 //! A running engine: its parts, its tasks, its start and its end.
 
 use crate::catalog::Catalog;
+use crate::config::Changed;
 use crate::connectors::Connectors;
 use crate::core::Input;
 use crate::draft::Overloaded;
@@ -18,11 +19,11 @@ use crate::payloads::Payloads;
 use crate::readiness::{NotReady, Signs};
 use crate::record::{Remembered, Waiters};
 use crate::{hints, jobs, lease, operator};
-use railhead_model::{Clock, DestinationNo, EventUid, HostId, TenantNo};
+use railhead_model::{Clock, EventUid, HostId};
 use railhead_store::hints::Hint;
 use railhead_store::{Store, StoreError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -58,7 +59,9 @@ pub(crate) struct Shared {
     /// queue, the rest by their periods.
     driver: mpsc::UnboundedSender<Message>,
     /// To the task that reloads configuration; it drains them all at once.
-    pub changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
+    pub changes: mpsc::UnboundedSender<Changed>,
+    /// Counts what was heard of API keys: who remembers some forgets them when it moves.
+    pub keys: AtomicU64,
     accepting: AtomicBool,
     loaded: watch::Sender<bool>,
     fenced: watch::Sender<bool>,
@@ -103,7 +106,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
 fn spawn_others(
     shared: &Arc<Shared>,
     queue: AcceptQueue,
-    changed: mpsc::UnboundedReceiver<(TenantNo, Vec<DestinationNo>)>,
+    changed: mpsc::UnboundedReceiver<Changed>,
     told: operator::Told,
 ) -> JoinSet<()> {
     let mut others = JoinSet::new();
@@ -168,7 +171,7 @@ impl Shared {
         accept: AcceptLane,
         notices: Notices,
         driver: mpsc::UnboundedSender<Message>,
-        changes: mpsc::UnboundedSender<(TenantNo, Vec<DestinationNo>)>,
+        changes: mpsc::UnboundedSender<Changed>,
     ) -> Self {
         let Parts { store, vault, connectors, catalog, clock, options } = parts;
         let mut random = [0; 10];
@@ -188,6 +191,7 @@ impl Shared {
             reload: Notify::new(),
             jobs: Notify::new(),
             fanouts: Notify::new(),
+            keys: AtomicU64::new(0),
             accepting: AtomicBool::new(true),
             loaded: watch::Sender::new(false),
             fenced: watch::Sender::new(false),

@@ -14,6 +14,7 @@ mod leases;
 mod liveness;
 mod people;
 mod plants;
+mod poison;
 mod publish;
 mod receiver;
 mod record;

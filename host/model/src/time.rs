@@ -1,5 +1,9 @@
 //! Points in time, and where they come from.
 
+mod machine;
+
+pub use machine::SystemClock;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -67,36 +71,9 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The wall clock.
     fn now(&self) -> Timestamp;
-    /// Milliseconds on a clock that never goes back; its zero means nothing.
+    /// Milliseconds on a clock that never goes back, and goes on while the machine sleeps: leases of others run on then.
+    /// Its zero means nothing.
     fn monotonic_ms(&self) -> u64;
-}
-
-/// The machine's clocks. Only the composition root makes one.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemClock {
-    started: std::time::Instant,
-}
-
-impl SystemClock {
-    /// Starts the monotonic clock at zero.
-    #[must_use]
-    #[allow(clippy::disallowed_methods, clippy::new_without_default)] // the one place that reads the machine's clock
-    pub fn new() -> Self {
-        Self { started: std::time::Instant::now() }
-    }
-}
-
-impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)]
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
-    }
-
-    #[allow(clippy::disallowed_methods)]
-    fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 #[cfg(test)]

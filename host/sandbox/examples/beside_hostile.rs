@@ -135,8 +135,8 @@ async fn beside(sandbox: &Arc<Sandbox>, hostile: &[(&'static str, Arc<Target>)],
             while !stop.load(Ordering::Relaxed) {
                 let failed = Arc::new(AtomicBool::new(false));
                 let seen = failed.clone();
-                let settle: Settle = Arc::new(move |event: SettledEvent| {
-                    seen.fetch_or(event.outcome.class().as_str() != "delivered", Ordering::Relaxed);
+                let settle: Settle = Arc::new(move |settled: Vec<SettledEvent>| {
+                    seen.fetch_or(settled.iter().any(is_wrong), Ordering::Relaxed);
                 });
                 sandbox.deliver(target.clone(), world::call(), settle).await;
                 *calls.lock().unwrap().entry(name).or_default() += 1;
@@ -151,6 +151,10 @@ async fn beside(sandbox: &Arc<Sandbox>, hostile: &[(&'static str, Arc<Target>)],
     for task in tasks {
         task.await.unwrap();
     }
+}
+
+fn is_wrong(event: &SettledEvent) -> bool {
+    event.outcome.class().as_str() != "delivered"
 }
 
 struct Latency {
@@ -169,11 +173,9 @@ async fn paced(sandbox: &Arc<Sandbox>, target: &Arc<Target>, seconds: u64) -> La
         let due = start + Duration::from_secs(1) * number / RATE;
         tokio::time::sleep_until(due.into()).await;
         let (keep, wrong) = (taken.clone(), failed.clone());
-        let settle: Settle = Arc::new(move |event: SettledEvent| {
-            keep.lock().unwrap().push(due.elapsed());
-            if event.outcome.class().as_str() != "delivered" {
-                wrong.fetch_add(1, Ordering::Relaxed);
-            }
+        let settle: Settle = Arc::new(move |settled: Vec<SettledEvent>| {
+            keep.lock().unwrap().extend(settled.iter().map(|_| due.elapsed()));
+            wrong.fetch_add(settled.iter().filter(|event| is_wrong(event)).count(), Ordering::Relaxed);
         });
         let (sandbox, target, mut call) = (sandbox.clone(), target.clone(), world::call());
         call.events.truncate(1);

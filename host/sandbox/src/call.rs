@@ -49,8 +49,9 @@ pub struct SettledEvent {
     pub duration_ms: u32,
 }
 
-/// Receives outcomes while the call runs. Called from the guests' runtime: it must not block.
-pub type Settle = Arc<dyn Fn(SettledEvent) + Send + Sync>;
+/// Receives outcomes while the call runs, all of one turn of the guest together: to tell each alone would wake the
+/// receiver's thread for each. Called from the guests' runtime: it must not block.
+pub type Settle = Arc<dyn Fn(Vec<SettledEvent>) + Send + Sync>;
 
 /// What a call is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +196,7 @@ impl Running {
         std::mem::take(&mut self.ledger().shown)
     }
 
-    /// The connector's word on some events; the first word on each counts. Handed on at once.
+    /// The connector's word on some events; the first word on each counts. Handed on at the end of the guest's turn.
     pub(crate) fn settle(&self, events: &[u32], outcome: &Outcome) {
         if self.purpose != Purpose::Deliver {
             return;
@@ -210,30 +211,35 @@ impl Running {
         for index in 0..u32::try_from(self.call.events.len()).unwrap_or(u32::MAX) {
             self.settle_one(index, |carried| left_open(ended, carried));
         }
+        self.hand_on();
+    }
+
+    /// Hands on what was settled since the last time.
+    pub(crate) fn hand_on(&self) {
+        let Some(settle) = &self.settle else { return };
+        let settled = std::mem::take(&mut self.ledger().settled);
+        if !settled.is_empty() {
+            settle(settled);
+        }
     }
 
     fn settle_one(&self, index: u32, outcome: impl FnOnce(bool) -> Outcome) {
-        let Some(settle) = &self.settle else { return };
-        let Some(event) = self.event(index) else { return };
-        let settled = {
-            let mut ledger = self.ledger();
-            let Some(entry) = entry(&mut ledger.entries, index).filter(|entry| !entry.settled) else { return };
-            entry.settled = true;
-            let carried = entry.carried > 0;
-            let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
-            let kept = std::mem::take(&mut entry.exchanges).into_iter();
-            let exchanges = kept
-                .map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid))
-                .collect();
-            SettledEvent {
-                index: usize::try_from(index).unwrap_or(usize::MAX),
-                outcome: outcome(carried),
-                transcript: Transcript { exchanges, ..Transcript::default() },
-                started_at,
-                duration_ms: u32::try_from(self.clock.monotonic_ms().saturating_sub(started_ms)).unwrap_or(u32::MAX),
-            }
-        };
-        settle(settled);
+        let Some(event) = self.event(index).filter(|_| self.settle.is_some()) else { return };
+        let mut ledger = self.ledger();
+        let Some(entry) = entry(&mut ledger.entries, index).filter(|entry| !entry.settled) else { return };
+        entry.settled = true;
+        let carried = entry.carried > 0;
+        let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
+        let kept = std::mem::take(&mut entry.exchanges).into_iter();
+        let exchanges =
+            kept.map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid)).collect();
+        ledger.settled.push(SettledEvent {
+            index: usize::try_from(index).unwrap_or(usize::MAX),
+            outcome: outcome(carried),
+            transcript: Transcript { exchanges, ..Transcript::default() },
+            started_at,
+            duration_ms: u32::try_from(self.clock.monotonic_ms().saturating_sub(started_ms)).unwrap_or(u32::MAX),
+        });
     }
 
     fn each(&self, events: &[u32], mut change: impl FnMut(&mut Entry)) {

@@ -107,6 +107,7 @@ impl<F: Future> Future for Timed<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.timed(context);
+        self.running.hand_on();
         if self.burnt + SHORT > self.running.quick_cpu() {
             self.running.burns();
         }

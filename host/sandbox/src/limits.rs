@@ -39,8 +39,6 @@ pub(crate) const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertion
 pub(crate) const QUICK_EACH: Duration = Duration::from_micros(250);
 
 const NS_PER_TICK: u64 = TICK.as_nanos() as u64;
-/// Of one host call that does not say what it worked.
-const MAX_HOST_CALL_NS: u64 = 1_000_000;
 
 /// Why the host stopped a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,17 +100,16 @@ impl ResourceLimiter for Limiter {
 }
 
 /// Measures the time that guest code runs, and host calls with it: a guest that calls a cheap one for ever burns as much
-/// as one that loops. Waiting in a host call and yields stop it.
+/// as one that loops. Waiting in a host call and yields stop it. It looks at the clock where it stops and starts, and not
+/// at each crossing of the border between guest and host: there are some thirty an event.
 #[derive(Debug)]
 pub(crate) struct Meter {
     zero: std::time::Instant,
     budget_ns: u64,
     /// Nanoseconds of guest time since the call began, up to the last stop.
     spent_ns: AtomicU64,
-    /// When guest code was last entered, in nanoseconds since `zero`.
-    entered_ns: AtomicU64,
-    /// When it last called the host, in the same; 0: nothing of the call is charged any more.
-    called_ns: AtomicU64,
+    /// Since when it runs, in nanoseconds since `zero`; 0: it stands still.
+    since_ns: AtomicU64,
 }
 
 impl Meter {
@@ -122,8 +119,7 @@ impl Meter {
             zero: std::time::Instant::now(),
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             spent_ns: AtomicU64::new(0),
-            entered_ns: AtomicU64::new(0),
-            called_ns: AtomicU64::new(0),
+            since_ns: AtomicU64::new(0),
         })
     }
 
@@ -137,34 +133,38 @@ impl Meter {
         Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed))
     }
 
-    /// Starts and stops with the border between guest and host.
+    /// Starts and stops with the border between guest and host. A host call runs on the guest's time, until it waits, or
+    /// calls the guest back and that is done.
     ///
     /// # Errors
     /// [`Stopped::Cpu`] on entering a guest whose budget is used up: many short stretches count like a long one.
     pub(crate) fn hook(&self, hook: CallHook) -> Result<(), Stopped> {
         match hook {
             CallHook::CallingWasm | CallHook::ReturningFromHost => {
-                self.returned();
                 if self.spent_ns.load(Ordering::Relaxed) > self.budget_ns {
                     return Err(Stopped::Cpu);
                 }
-                self.start();
+                if self.since_ns.load(Ordering::Relaxed) == 0 {
+                    self.start();
+                }
             }
-            CallHook::ReturningFromWasm => self.stop(),
-            CallHook::CallingHost => {
-                self.stop();
-                self.called_ns.store(self.now_ns(), Ordering::Relaxed);
-            }
+            CallHook::ReturningFromWasm => drop(self.stop()),
+            CallHook::CallingHost => {}
         }
         Ok(())
     }
 
-    /// Does work of the host's that the guest asked for, on the guest's budget: else a guest could have the host compress
-    /// or mask for it without end. Found out on the way back into the guest.
+    /// Does work of the host's that the guest asked for, on the guest's budget, however long it takes: else a guest could
+    /// have the host compress or mask for it without end. Found out on the way back into the guest.
     pub(crate) fn charged<T>(&self, work: impl FnOnce() -> T) -> T {
-        let began = self.now_ns();
+        let stopped_ns = self.stop();
+        let began = stopped_ns.unwrap_or_else(|| self.now_ns());
         let done = work();
-        self.charge(Duration::from_nanos(self.now_ns().saturating_sub(began)));
+        let now = self.now_ns();
+        self.spent_ns.fetch_add(now.saturating_sub(began), Ordering::Relaxed);
+        if stopped_ns.is_some() {
+            self.since_ns.store(now, Ordering::Relaxed);
+        }
         done
     }
 
@@ -173,24 +173,14 @@ impl Meter {
         let worked = u64::try_from(worked.as_nanos()).unwrap_or(u64::MAX);
         self.spent_ns.fetch_add(worked, Ordering::Relaxed);
         // Not twice.
-        if self.called_ns.load(Ordering::Relaxed) > 0 {
-            self.called_ns.fetch_add(worked, Ordering::Relaxed);
+        if self.since_ns.load(Ordering::Relaxed) > 0 {
+            self.since_ns.fetch_add(worked, Ordering::Relaxed);
         }
     }
 
-    /// The host call under way waits for something: its time is not the guest's.
+    /// The host call under way waits for something: from here on its time is not the guest's.
     pub(crate) fn waits(&self) {
-        self.called_ns.store(0, Ordering::Relaxed);
-    }
-
-    /// Charges the host call that ended.
-    fn returned(&self) {
-        let called = self.called_ns.swap(0, Ordering::Relaxed);
-        if called > 0 {
-            // Work that takes longer is charged where it is done; more than that was the machine's: others had the core.
-            let took = self.now_ns().saturating_sub(called).min(MAX_HOST_CALL_NS);
-            self.spent_ns.fetch_add(took, Ordering::Relaxed);
-        }
+        self.stop();
     }
 
     /// At an epoch tick inside guest code: true if it may go on after a yield.
@@ -201,18 +191,25 @@ impl Meter {
 
     /// Guest code runs from now on.
     pub(crate) fn start(&self) {
-        self.entered_ns.store(self.now_ns(), Ordering::Relaxed);
+        self.since_ns.store(self.now_ns(), Ordering::Relaxed);
     }
 
-    fn stop(&self) {
-        let ran = self.now_ns().saturating_sub(self.entered_ns.load(Ordering::Relaxed));
+    /// When it stopped, if it ran.
+    fn stop(&self) -> Option<u64> {
+        let since = self.since_ns.swap(0, Ordering::Relaxed);
+        if since == 0 {
+            return None;
+        }
+        let now = self.now_ns();
         // Guest code meets a tick at least every `TICK`. A longer stretch was the machine's: others had the core.
-        let ran = ran.min(2 * NS_PER_TICK);
+        let ran = now.saturating_sub(since).min(2 * NS_PER_TICK);
         self.spent_ns.fetch_add(ran, Ordering::Relaxed);
+        Some(now)
     }
 
+    /// At least 1.
     fn now_ns(&self) -> u64 {
-        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.zero.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
     }
 }
 
@@ -235,6 +232,7 @@ mod tests {
         assert!(meter.hook(CallHook::CallingWasm).is_ok());
         while meter.spent().is_zero() {
             meter.stop();
+            meter.start();
         }
         assert!(!meter.tick());
         assert_eq!(meter.hook(CallHook::ReturningFromHost), Err(Stopped::Cpu));
@@ -243,19 +241,44 @@ mod tests {
     }
 
     #[test]
-    fn a_host_call_counts_unless_it_waits() {
+    fn a_host_call_counts_until_it_waits() {
         let meter = Meter::new(Duration::from_secs(10));
         let call = |inside: &dyn Fn()| {
-            meter.reset();
+            meter.hook(CallHook::CallingWasm).unwrap();
             meter.hook(CallHook::CallingHost).unwrap();
-            meter.reset();
             inside();
+            meter.reset();
             std::thread::sleep(Duration::from_millis(1));
             meter.hook(CallHook::ReturningFromHost).unwrap();
+            meter.hook(CallHook::ReturningFromWasm).unwrap();
             meter.spent()
         };
-        assert_eq!(call(&|| {}), Duration::from_millis(1));
-        assert_eq!(call(&|| meter.waits()), Duration::ZERO);
-        assert_eq!(call(&|| meter.charge(Duration::from_secs(9))), Duration::from_secs(9));
+        assert!(call(&|| {}) >= Duration::from_millis(1));
+        assert!(call(&|| meter.waits()) < Duration::from_millis(1));
+        assert_eq!(call(&|| meter.charge(Duration::from_secs(9))), Duration::ZERO, "it was charged already");
+    }
+
+    #[test]
+    fn a_guest_that_was_called_back_is_measured_when_its_host_call_is_over() {
+        let meter = Meter::new(Duration::from_secs(10));
+        let hooks = [CallHook::CallingWasm, CallHook::CallingHost, CallHook::CallingWasm, CallHook::ReturningFromWasm];
+        hooks.into_iter().for_each(|hook| meter.hook(hook).unwrap());
+        assert_eq!(meter.stop(), None, "the host goes on for itself");
+        meter.hook(CallHook::ReturningFromHost).unwrap();
+        assert!(meter.stop().is_some());
+    }
+
+    #[test]
+    fn long_work_of_the_host_counts_whole_and_the_machines_time_does_not() {
+        let meter = Meter::new(Duration::from_secs(10));
+        let long = Duration::from_nanos(3 * NS_PER_TICK);
+        meter.start();
+        std::thread::sleep(long);
+        meter.stop();
+        assert_eq!(meter.spent(), Duration::from_nanos(2 * NS_PER_TICK));
+        meter.reset();
+        meter.charged(|| std::thread::sleep(long));
+        assert!(meter.spent() >= long);
+        assert_eq!(meter.stop(), None, "it did not run before");
     }
 }

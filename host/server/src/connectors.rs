@@ -135,14 +135,14 @@ impl Connectors for SandboxedConnectors {
     async fn deliver(&self, hand_over: HandOver, settle: Arc<dyn Settle>) {
         match self.target(&hand_over.tenant, &hand_over.destination) {
             Ok(target) => {
-                let sink = move |event: SettledEvent| settle.settle(translate(event));
+                let sink =
+                    move |settled: Vec<SettledEvent>| settle.settle(settled.into_iter().map(translate).collect());
                 let call = call(&hand_over);
                 self.sandbox.deliver(target, call, Arc::new(sink)).await;
             }
             Err(reason) => {
-                for index in 0..hand_over.events.len() {
-                    settle.settle(refused(index, &reason, self.clock.now()));
-                }
+                let all = (0..hand_over.events.len()).map(|index| refused(index, &reason, self.clock.now()));
+                settle.settle(all.collect());
             }
         }
     }

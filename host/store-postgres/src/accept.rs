@@ -15,23 +15,45 @@ use sqlx::{PgConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
+/// How a tenant's row is locked where others' events come along: a write of its configuration makes nobody else wait.
+macro_rules! skipping {
+    () => {
+        "FOR SHARE SKIP LOCKED"
+    };
+}
+
+/// How it is locked for a tenant alone.
+macro_rules! waiting {
+    () => {
+        "FOR SHARE"
+    };
+}
+
 /// One statement: it commits by itself where no lane and no midnight needs more.
 ///
-/// The tenant's row is locked FOR SHARE: a write of its configuration (which may delete the destination that an event
-/// goes to) waits for this commit, or is seen by it. A vendor's id is looked up as a range with an order, which only the
-/// index of its day has: for an equality the planner may as well walk through the day's uids, if it believes it small. `IS TRUE` keeps the last test a hashed lookup: as a plain `IN` it
-/// would become a join, whose plan follows the statistics.
-const ACCEPT: &str = "
-WITH x AS MATERIALIZED (
+/// The tenants' rows are locked FOR SHARE, each once, before anything is stored: a write of configuration (which may
+/// delete the destination that an event goes to) waits for this commit, or is seen by it. Events of a tenant whose row is
+/// being written are left out. A vendor's id is looked up as a range with an order, which only the index of its day has:
+/// for an equality the planner may as well walk through the day's uids, if it believes it small. `IS TRUE` keeps a test a
+/// hashed lookup: as a plain `IN` it would become a join, whose plan follows the statistics.
+macro_rules! accept {
+    ($lock:ident) => {
+        concat!(
+            "
+WITH t AS MATERIALIZED (
+    SELECT t.no, t.gen FROM unnest($27::bigint[]) AS u(no)
+    CROSS JOIN LATERAL (SELECT t.no, t.gen FROM tenant t WHERE t.no = u.no ",
+            $lock!(),
+            ") t),
+x AS MATERIALIZED (
     SELECT u.* FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
             $8::bigint[], $9::bytea[], $10::smallint[], $11::bytea[], $12::bytea[], $13::int[], $14::uuid[], $15::uuid[])
         AS u(uid, tenant, gen, idh, digest, id, type, at, route, origin, head, payload, payload_bytes, low, high)
-    CROSS JOIN LATERAL (SELECT 1 FROM tenant t WHERE t.no = u.tenant AND t.gen = u.gen FOR SHARE) t
     LEFT JOIN LATERAL (
         SELECT p.uid FROM event p
         WHERE p.idh >= u.idh AND p.idh <= u.idh AND p.uid >= u.low AND p.uid < u.high ORDER BY p.idh LIMIT 1
     ) before ON true
-    WHERE before.uid IS NULL),
+    WHERE ((u.tenant, u.gen) IN (SELECT t.no, t.gen FROM t)) IS TRUE AND before.uid IS NULL),
 n AS (
     INSERT INTO event (uid, tenant, idh, digest, id, type, at, route, origin, head, payload, payload_bytes)
     SELECT uid, tenant, idh, digest, id, type, at, route, origin, head, payload, payload_bytes FROM x
@@ -49,7 +71,13 @@ f AS (
     SELECT m.event, m.tenant, 0, m.lanes FROM unnest($24::uuid[], $25::bigint[], $26::bytea[]) AS m(event, tenant, lanes)
     WHERE (m.event IN (SELECT n.uid FROM n)) IS TRUE
     ON CONFLICT DO NOTHING)
-SELECT uid FROM n";
+SELECT uid FROM n"
+        )
+    };
+}
+
+const ACCEPT: &str = accept!(skipping);
+const ACCEPT_PATIENTLY: &str = accept!(waiting);
 
 /// What became of events that the statement did not insert.
 const WHY: &str = "
@@ -66,34 +94,59 @@ LEFT JOIN LATERAL (
 ) first ON true
 LEFT JOIN LATERAL (SELECT t.gen FROM tenant t WHERE t.no = u.tenant LIMIT 1) t ON true";
 
-/// Tenants first, as a write of configuration does, then the destinations in the order of their numbers.
-const RESERVE: &str = "
+/// Tenants first, as a write of configuration does; then the destinations, of tenants that are locked now, in the order
+/// of their numbers. It also answers which tenants are locked (`seq` is null).
+macro_rules! reserve {
+    ($lock:ident) => {
+        concat!(
+            "
 WITH t AS MATERIALIZED (
-    SELECT 1 FROM unnest($1::bigint[]) AS u(no)
-    CROSS JOIN LATERAL (SELECT 1 FROM tenant t WHERE t.no = u.no FOR SHARE) t)
-INSERT INTO ordered (destination, seq)
-SELECT r.destination, r.n FROM unnest($2::bigint[], $3::bigint[]) AS r(destination, n)
-WHERE (SELECT count(*) FROM t) >= 0
-ON CONFLICT (destination) DO UPDATE SET seq = ordered.seq + EXCLUDED.seq
-RETURNING destination, seq";
+    SELECT t.no FROM unnest($1::bigint[]) AS u(no)
+    CROSS JOIN LATERAL (SELECT t.no FROM tenant t WHERE t.no = u.no ",
+            $lock!(),
+            ") t),
+o AS (
+    INSERT INTO ordered (destination, seq)
+    SELECT r.destination, r.n FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS r(destination, n, tenant)
+    WHERE (r.tenant IN (SELECT t.no FROM t)) IS TRUE
+    ON CONFLICT (destination) DO UPDATE SET seq = ordered.seq + EXCLUDED.seq
+    RETURNING destination, seq)
+SELECT o.destination AS no, o.seq FROM o UNION ALL SELECT t.no, NULL FROM t"
+        )
+    };
+}
+
+const RESERVE: &str = reserve!(skipping);
+const RESERVE_PATIENTLY: &str = reserve!(waiting);
+
+/// Whether a write of a tenant's configuration is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Locks {
+    Skip,
+    Wait,
+}
 
 #[async_trait]
 impl Accept for PostgresStore {
     async fn accept(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.engine_write(self.accept_all(batch)).await
+        self.engine_write(self.accept_all(batch, Locks::Skip)).await
+    }
+
+    async fn accept_patiently(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
+        self.engine_write(self.accept_all(batch, Locks::Wait)).await
     }
 }
 
 impl PostgresStore {
-    async fn accept_all(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
+    async fn accept_all(&self, batch: &[NewEvent], locks: Locks) -> Result<Vec<Accepted>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         let plan = Plan::new(batch);
-        let stored = match self.store(&plan).await {
+        let stored = match self.store(&plan, locks).await {
             Err(StoreError::NotFound(NO_PARTITION)) => {
                 self.ensure_days(plan.days()).await?;
-                self.store(&plan).await?
+                self.store(&plan, locks).await?
             }
             other => other?,
         };
@@ -102,22 +155,26 @@ impl PostgresStore {
         Ok(plan.answers(&stored, &why))
     }
 
-    async fn store(&self, plan: &Plan<'_>) -> Result<BTreeSet<EventUid>, StoreError> {
-        let (locks, lanes) = (plan.midnight_locks(), plan.lane_counts());
-        if locks.is_empty() && lanes.is_empty() {
-            let rows = insert(&mut *self.engine().await?, plan, &BTreeMap::new()).await.commits()?;
+    async fn store(&self, plan: &Plan<'_>, locks: Locks) -> Result<BTreeSet<EventUid>, StoreError> {
+        let midnight = plan.midnight_locks();
+        if midnight.is_empty() && !plan.has_lanes() {
+            let rows = insert(&mut *self.engine().await?, plan, &BTreeMap::new(), locks).await.commits()?;
             return uids(&rows);
         }
         let mut transaction = self.engine_begin().await?;
-        if !locks.is_empty() {
+        if !midnight.is_empty() {
             sqlx::query("SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS u(k)")
-                .bind(locks)
+                .bind(midnight)
                 .execute(&mut *transaction)
                 .await
                 .map_err(undone)?;
         }
-        let last = reserve(&mut transaction, plan, &lanes).await?;
-        let rows = insert(&mut transaction, plan, &last).await.map_err(undone)?;
+        let rows = if plan.has_lanes() {
+            let Reserved { tenants, last } = reserve(&mut transaction, plan, locks).await?;
+            insert(&mut transaction, &plan.of(&tenants), &last, locks).await.map_err(undone)?
+        } else {
+            insert(&mut transaction, plan, &BTreeMap::new(), locks).await.map_err(undone)?
+        };
         let stored = uids(&rows)?;
         commit(transaction).await?;
         Ok(stored)
@@ -146,9 +203,10 @@ async fn insert(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
     last: &BTreeMap<i64, i64>,
+    locks: Locks,
 ) -> Result<Vec<PgRow>, sqlx::Error> {
     let (events, work, fanout) = (plan.event_columns(), plan.work_columns(last), plan.fanout_columns());
-    sqlx::query(ACCEPT)
+    sqlx::query(if locks == Locks::Skip { ACCEPT } else { ACCEPT_PATIENTLY })
         .bind(events.uid)
         .bind(events.tenant)
         .bind(events.generation)
@@ -175,28 +233,40 @@ async fn insert(
         .bind(fanout.event)
         .bind(fanout.tenant)
         .bind(fanout.lanes)
+        .bind(plan.tenants())
         .fetch_all(connection)
         .await
 }
 
-/// The last seq of each destination after so many were taken from it; the row stays locked until the commit, so that
-/// seq order is commit order. An event that is not stored after all leaves a gap.
-async fn reserve(
-    connection: &mut PgConnection,
-    plan: &Plan<'_>,
-    lanes: &BTreeMap<i64, i64>,
-) -> Result<BTreeMap<i64, i64>, StoreError> {
-    if lanes.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let rows = sqlx::query(RESERVE)
+/// What a batch with lanes has before it is stored.
+struct Reserved {
+    /// Tenants that are locked. What is of others must not be stored: it has no places.
+    tenants: BTreeSet<i64>,
+    /// The last seq of each destination.
+    last: BTreeMap<i64, i64>,
+}
+
+/// Takes places from each destination that keeps an order; its row stays locked until the commit, so that seq order is
+/// commit order. An event that is not stored after all leaves a gap.
+async fn reserve(connection: &mut PgConnection, plan: &Plan<'_>, locks: Locks) -> Result<Reserved, StoreError> {
+    let lanes = plan.lane_columns();
+    let rows = sqlx::query(if locks == Locks::Skip { RESERVE } else { RESERVE_PATIENTLY })
         .bind(plan.tenants())
-        .bind(lanes.keys().copied().collect::<Vec<_>>())
-        .bind(lanes.values().copied().collect::<Vec<_>>())
+        .bind(lanes.destination)
+        .bind(lanes.count)
+        .bind(lanes.tenant)
         .fetch_all(connection)
         .await
         .map_err(undone)?;
-    rows.iter().map(|row| Ok((get(row, "destination")?, get(row, "seq")?))).collect()
+    let mut reserved = Reserved { tenants: BTreeSet::new(), last: BTreeMap::new() };
+    for row in &rows {
+        let no = get(row, "no")?;
+        match get::<Option<i64>>(row, "seq")? {
+            Some(seq) => _ = reserved.last.insert(no, seq),
+            None => _ = reserved.tenants.insert(no),
+        }
+    }
+    Ok(reserved)
 }
 
 fn uids(rows: &[PgRow]) -> Result<BTreeSet<EventUid>, StoreError> {
@@ -212,7 +282,8 @@ fn why_of(row: &PgRow) -> Result<Why, StoreError> {
         Some(false) => return Ok(Why::Stale),
         Some(true) => {}
     }
-    let Some(uid) = get::<Option<Uuid>>(row, "uid")? else { return Ok(Why::Stale) };
+    // Its tenant was being written when it came, and that was taken back, or goes on.
+    let Some(uid) = get::<Option<Uuid>>(row, "uid")? else { return Ok(Why::Busy) };
     let route = Route::decode(row.try_get("route").map_err(undone)?).map_err(|e| StoreError::Damaged(e.to_string()))?;
     Ok(Why::Duplicate(FirstEvent {
         uid: EventUid(uid),

@@ -58,8 +58,8 @@ impl Directory for PostgresStore {
         self.desk_read(tenant::by_id(self, environment, id)).await
     }
 
-    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-        self.desk_read(tenant::by_no(self, no)).await
+    async fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+        self.desk_read(tenant::by_nos(self, nos)).await
     }
 
     async fn tenants(

@@ -5,14 +5,14 @@ mod line;
 pub use line::LeaseLine;
 
 use crate::connect::PostgresStore;
-use crate::error::{Commits, committing, undone};
+use crate::error::{committing, undone};
 use crate::rows::{get, time, time_opt};
 use async_trait::async_trait;
 use railhead_model::{HostId, ShardNo, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::lease::{LEASE_MS, Leases, Owned, SUSPECT_MS, fair};
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 /// Renewing waits for a take-over that is about to fence this host, and then finds it fenced. A lease that expired
 /// begins anew.
@@ -90,14 +90,7 @@ impl Leases for PostgresStore {
     }
 
     async fn renew(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
-        let renewed = async {
-            let mut held = self.lease_line().hold().await?;
-            let now = renew(&mut held, host).await?;
-            let owned = standing(&mut held, host, now).await?;
-            held.keep();
-            Ok(owned)
-        };
-        self.lease_write(renewed).await
+        self.lease_write(renew(self, host)).await
     }
 
     async fn take_over(&self, host: HostId, _now: Timestamp) -> Result<Owned, StoreError> {
@@ -114,24 +107,29 @@ impl Leases for PostgresStore {
 }
 
 async fn join(store: &PostgresStore, host: HostId, now: Timestamp) -> Result<(), StoreError> {
-    let mut held = store.lease_line().hold().await?;
-    let mut transaction = held.begin().await.map_err(undone)?;
+    let mut begun = store.lease_line().begin().await?;
     sqlx::query("INSERT INTO host (id, fenced, joined_at) VALUES ($1, false, $2) ON CONFLICT DO NOTHING")
         .bind(host.0)
         .bind(now.0)
-        .execute(&mut *transaction)
+        .execute(&mut *begun)
         .await
         .map_err(undone)?;
-    renew(&mut transaction, host).await?;
-    commit(transaction).await?;
+    extend(&mut begun, host).await?;
+    begun.commit().await
+}
+
+/// In no transaction: the lease runs from its own statement, whatever becomes of the reading.
+async fn renew(store: &PostgresStore, host: HostId) -> Result<Owned, StoreError> {
+    let mut held = store.lease_line().hold().await?;
+    let now = extend(&mut held, host).await?;
+    let owned = standing(&mut held, host, now).await?;
     held.keep();
-    Ok(())
+    Ok(owned)
 }
 
 async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreError> {
-    let mut held = store.lease_line().hold().await?;
-    let mut transaction = held.begin().await.map_err(undone)?;
-    let rows = sqlx::query(CANDIDATES).bind(host.0).fetch_all(&mut *transaction).await.map_err(undone)?;
+    let mut begun = store.lease_line().begin().await?;
+    let rows = sqlx::query(CANDIDATES).bind(host.0).fetch_all(&mut *begun).await.map_err(undone)?;
     let mut ids: Vec<uuid::Uuid> = Vec::new();
     let mut joined = false;
     for row in &rows {
@@ -143,27 +141,25 @@ async fn take_over(store: &PostgresStore, host: HostId) -> Result<Owned, StoreEr
         return Err(StoreError::Fenced);
     }
     let fence = sqlx::query(FENCE).bind(ids).bind(host.0).bind(LEASE_MS);
-    fence.execute(&mut *transaction).await.map_err(undone)?;
-    let now = clock(&mut transaction).await?;
-    sqlx::query(FORGET).bind(now.0).execute(&mut *transaction).await.map_err(undone)?;
-    let mut owned = standing(&mut transaction, host, now).await?;
+    fence.execute(&mut *begun).await.map_err(undone)?;
+    let now = clock(&mut begun).await?;
+    sqlx::query(FORGET).bind(now.0).execute(&mut *begun).await.map_err(undone)?;
+    let mut owned = standing(&mut begun, host, now).await?;
     let room = owned.fair.saturating_sub(owned.shards.len()).min(owned.free);
     if room > 0 {
         let take = sqlx::query(MOVE).bind(host.0).bind(i64::try_from(room).unwrap_or(i64::MAX)).bind(now.0);
-        take.execute(&mut *transaction).await.map_err(undone)?;
-        owned = standing(&mut transaction, host, now).await?;
+        take.execute(&mut *begun).await.map_err(undone)?;
+        owned = standing(&mut begun, host, now).await?;
     }
-    commit(transaction).await?;
-    held.keep();
+    begun.commit().await?;
     Ok(owned)
 }
 
 async fn release(store: &PostgresStore, host: HostId, shards: &[ShardNo]) -> Result<(), StoreError> {
-    let mut held = store.lease_line().hold().await?;
-    let mut transaction = held.begin().await.map_err(undone)?;
+    let mut begun = store.lease_line().begin().await?;
     let open = sqlx::query("SELECT 1 FROM host WHERE id = $1 AND NOT fenced FOR SHARE")
         .bind(host.0)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *begun)
         .await
         .map_err(undone)?;
     if open.is_none() {
@@ -172,20 +168,17 @@ async fn release(store: &PostgresStore, host: HostId, shards: &[ShardNo]) -> Res
     sqlx::query(RELEASE)
         .bind(host.0)
         .bind(shards.iter().map(|no| i16::from(no.0)).collect::<Vec<_>>())
-        .execute(&mut *transaction)
+        .execute(&mut *begun)
         .await
         .map_err(undone)?;
-    commit(transaction).await?;
-    held.keep();
-    Ok(())
+    begun.commit().await
 }
 
 async fn leave(store: &PostgresStore, host: HostId) -> Result<(), StoreError> {
-    let mut held = store.lease_line().hold().await?;
-    let mut transaction = held.begin().await.map_err(undone)?;
+    let mut begun = store.lease_line().begin().await?;
     let left = sqlx::query("UPDATE host SET fenced = true WHERE id = $1 AND NOT fenced")
         .bind(host.0)
-        .execute(&mut *transaction)
+        .execute(&mut *begun)
         .await
         .map_err(undone)?;
     if left.rows_affected() == 0 {
@@ -193,20 +186,14 @@ async fn leave(store: &PostgresStore, host: HostId) -> Result<(), StoreError> {
     }
     sqlx::query("UPDATE shard SET owner = NULL WHERE owner = $1")
         .bind(host.0)
-        .execute(&mut *transaction)
+        .execute(&mut *begun)
         .await
         .map_err(undone)?;
-    commit(transaction).await?;
-    held.keep();
-    Ok(())
-}
-
-async fn commit(transaction: Transaction<'_, Postgres>) -> Result<(), StoreError> {
-    transaction.commit().await.commits()
+    begun.commit().await
 }
 
 /// Extends the lease; answers with the database's time.
-async fn renew(connection: &mut PgConnection, host: HostId) -> Result<Timestamp, StoreError> {
+async fn extend(connection: &mut PgConnection, host: HostId) -> Result<Timestamp, StoreError> {
     let row = sqlx::query(RENEW).bind(host.0).bind(LEASE_MS).fetch_optional(connection).await.map_err(committing)?;
     row.map_or(Err(StoreError::Fenced), |row| time(&row, "now"))
 }

@@ -115,8 +115,12 @@ impl Record for PostgresStore {
         self.engine_write(self.record_all(host, batch)).await
     }
 
-    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
-        self.engine_write(crate::start::start(self, host, deliveries)).await
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError> {
+        self.engine_write(crate::start::start(self, host, deliveries, alone)).await
+    }
+
+    async fn unstart(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError> {
+        self.engine_write(crate::start::unstart(self, host, deliveries)).await
     }
 }
 

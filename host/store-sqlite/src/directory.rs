@@ -65,8 +65,9 @@ impl Directory for SqliteStore {
         self.inner.readers.run(move |connection| Box::pin(tenants::by_id(connection, environment, id))).await
     }
 
-    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-        self.inner.readers.run(move |connection| Box::pin(tenants::by_no(connection, no))).await
+    async fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+        let nos = nos.to_vec();
+        self.inner.readers.run(move |connection| Box::pin(tenants::by_nos(connection, nos))).await
     }
 
     async fn tenants(

@@ -46,9 +46,14 @@ impl Record for SqliteStore {
         self.inner.writer.run(move |connection| Box::pin(record(connection, host, batch))).await
     }
 
-    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError> {
         let keys = deliveries.to_vec();
-        self.inner.writer.run(move |connection| Box::pin(crate::start::start(connection, host, keys))).await
+        self.inner.writer.run(move |connection| Box::pin(crate::start::start(connection, host, keys, alone))).await
+    }
+
+    async fn unstart(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError> {
+        let keys = deliveries.to_vec();
+        self.inner.writer.run(move |connection| Box::pin(crate::start::unstart(connection, host, keys))).await
     }
 }
 

@@ -50,6 +50,9 @@ pub enum Accepted {
     Duplicate(FirstEvent),
     /// Routed by an old configuration generation: reload that tenant, route again, send again. Nothing was stored.
     Stale,
+    /// The tenant's configuration is being written right now; nothing was stored. Send the same again a little later, or
+    /// by [`Accept::accept_patiently`].
+    Busy,
     /// The tenant is gone.
     NoTenant,
 }
@@ -78,7 +81,19 @@ pub trait Accept: Send + Sync + 'static {
     ///
     /// Work rows get `due = at`, `run = 0`, `rev = 0`; those with a lane get their `seq` in commit order.
     ///
+    /// No tenant waits for another one: events of a tenant whose configuration is being written are
+    /// [`Accepted::Busy`], all of them that are in the batch.
+    ///
     /// # Errors
     /// Whole-batch errors only; nothing was stored unless it is [`StoreError::Unknown`].
     async fn accept(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError>;
+
+    /// The same for events of one tenant, after waiting for a write of its configuration to end: whose tenant is always
+    /// busy when it comes is stored all the same.
+    ///
+    /// # Errors
+    /// As [`Accept::accept`]; [`StoreError::Unavailable`] if the wait is too long.
+    async fn accept_patiently(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
+        self.accept(batch).await
+    }
 }

@@ -196,8 +196,12 @@ pub trait Directory: Send + Sync + 'static {
 
     /// A tenant by the vendor's id.
     async fn tenant(&self, environment: EnvironmentNo, id: &TenantId) -> Result<Option<Tenant>, StoreError>;
+    /// Tenants by number, in one read; in that order, and without those that are not there.
+    async fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError>;
     /// A tenant by number.
-    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError>;
+    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
+        Ok(self.tenants_by_no(&[no]).await?.pop())
+    }
     /// Tenants after this id, by id.
     async fn tenants(
         &self,

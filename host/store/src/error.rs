@@ -18,6 +18,9 @@ pub enum StoreError {
     /// More wait than can join an order in one step ([`crate::directory::MAX_REORDERED`]). Nothing was done.
     #[error("too many deliveries wait")]
     TooManyWaiting,
+    /// The tenant has as many replays that run as it may have ([`crate::jobs::MAX_RUNNING`]). Nothing was done.
+    #[error("too many replays run")]
+    TooManyReplays,
     /// What was referred to does not exist.
     #[error("not found: {0}")]
     NotFound(&'static str),

@@ -15,8 +15,12 @@ pub enum Hint {
     Work(Vec<DestinationNo>),
     /// A tenant's configuration changed, and that of these destinations; deleted ones count.
     Config(TenantNo, Vec<DestinationNo>),
+    /// A person acted on these destinations: one that is failing is tried at once.
+    Probe(Vec<DestinationNo>),
     /// Payloads of these events were erased.
     Erased(Vec<EventUid>),
+    /// API keys were revoked or replaced: what is remembered of any is not to be trusted.
+    Keys,
     /// Shards were given back.
     Shards,
     /// A replay was started or cancelled, or a large event waits for its fan-out.
@@ -109,9 +113,11 @@ fn words(hint: &Hint) -> Vec<String> {
         Hint::Config(tenant, nos) => {
             nos.chunks(NUMBERS).map(|nos| format!("c{}:{}", tenant.0, list(nos, |no| no.0))).collect()
         }
+        Hint::Probe(nos) => nos.chunks(NUMBERS).map(|nos| format!("p{}", list(nos, |no| no.0))).collect(),
         Hint::Erased(uids) => {
             uids.chunks(NUMBERS).map(|uids| format!("e{}", list(uids, |uid| uid.0.simple()))).collect()
         }
+        Hint::Keys => vec!["k".to_owned()],
         Hint::Shards => vec!["s".to_owned()],
         Hint::Jobs => vec!["j".to_owned()],
         Hint::All => vec!["a".to_owned()],
@@ -130,6 +136,8 @@ fn hint(word: &str) -> Option<Hint> {
             let (tenant, nos) = rest.split_once(':')?;
             Hint::Config(TenantNo(tenant.parse().ok()?), numbers(nos))
         }
+        "p" => Hint::Probe(numbers(rest)),
+        "k" => Hint::Keys,
         "e" => Hint::Erased(rest.split(',').filter_map(|uid| uid.parse().ok()).map(EventUid).collect()),
         "s" => Hint::Shards,
         "j" => Hint::Jobs,
@@ -158,7 +166,9 @@ mod tests {
             Hint::Work(vec![DestinationNo(1), DestinationNo(i64::MAX)]),
             Hint::Config(TenantNo(9), vec![DestinationNo(4)]),
             Hint::Config(TenantNo(10), Vec::new()),
+            Hint::Probe(vec![DestinationNo(8)]),
             Hint::Erased(vec![uid, EventUid::new(Timestamp(6), [4; 10])]),
+            Hint::Keys,
             Hint::Shards,
             Hint::Jobs,
             Hint::All,

@@ -12,6 +12,9 @@ pub const STEP: usize = 500;
 /// Unfinished deliveries of one job at most.
 pub const MAX_OPEN: usize = 5_000;
 
+/// Replays of one tenant that run at once.
+pub const MAX_RUNNING: usize = 20;
+
 /// A replay as it is asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewReplay {
@@ -74,6 +77,9 @@ pub struct Stepped {
 #[async_trait]
 pub trait Jobs: Send + Sync + 'static {
     /// Starts a replay. The same id again is harmless.
+    ///
+    /// # Errors
+    /// [`StoreError::TooManyReplays`]: [`MAX_RUNNING`] of the tenant run, whichever host started them.
     async fn start_replay(&self, replay: &NewReplay) -> Result<(), StoreError>;
     /// A replay of this tenant.
     async fn replay(&self, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError>;

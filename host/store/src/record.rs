@@ -64,14 +64,16 @@ pub enum RecordAnswer {
 /// What was started by so many hosts without an end is not started again.
 pub const POISON_STARTS: u32 = 3;
 
-/// What came of putting a start on record.
+/// What came of asking to put a start on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started {
     /// On record: start it.
     Go,
+    /// Other hosts started this attempt and did not bring it to an end: it is to be started alone. Nothing changed.
+    Alone,
     /// [`POISON_STARTS`] hosts started this attempt, and none brought it to an end. Nothing changed.
     Poisoned,
-    /// It waits no longer.
+    /// It waits no longer, or it changed at this moment: read it again.
     Gone,
 }
 
@@ -91,7 +93,17 @@ pub trait Record: Send + Sync + 'static {
     /// Puts on record, before the first byte is sent, that this host starts these deliveries; answers in their order. A
     /// host counts once for one attempt, so repeating is harmless; a recorded attempt is the end of its starts.
     ///
+    /// `alone`: nothing else is started here until the end of these is on record. What other hosts have started without
+    /// an end is started only so: when this host dies too, nothing else is to blame.
+    ///
     /// # Errors
     /// [`StoreError::Fenced`]: nothing was written.
-    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError>;
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError>;
+
+    /// Takes this host's starts of these deliveries back: they came to rest, and no attempt of them is recorded. What
+    /// other hosts started counts on.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: nothing was written.
+    async fn unstart(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError>;
 }

@@ -15,6 +15,7 @@ pub mod leases;
 pub mod queue;
 pub mod races;
 pub mod record;
+pub mod starts;
 pub mod work;
 mod world;
 
@@ -70,8 +71,10 @@ pub async fn run_core<S: Core>(make: impl AsyncFn() -> S) {
         leases::a_lapsed_host_is_fenced,
         leases::an_outage_fences_nobody,
         leases::a_shard_that_loses_owners_is_a_suspect,
-        leases::what_is_started_and_never_ended_is_poison,
         leases::what_is_released_is_free,
+        starts::what_is_started_and_never_ended_is_poison,
+        starts::what_a_host_did_not_survive_is_started_alone,
+        starts::a_start_is_taken_back,
     );
     races::accepts_and_records_at_once(Arc::new(make().await)).await;
     races::one_id_many_publishers(Arc::new(make().await)).await;
@@ -97,6 +100,7 @@ pub async fn run_all<S: Store>(make: impl AsyncFn() -> S) {
         jobs::a_replay_keeps_the_original_order,
         jobs::a_replay_steps_and_is_bounded,
         jobs::a_replay_can_be_cancelled,
+        jobs::a_tenant_has_so_many_replays_that_run,
         jobs::the_expired_end,
         jobs::the_retention_deletes,
         directory::small_values_are_kept_once,
@@ -109,6 +113,7 @@ pub async fn run_all<S: Store>(make: impl AsyncFn() -> S) {
         directory::a_deleted_destination_cancels,
         directory::a_deleted_tenant_leaves_nothing_waiting,
         directory::destinations_are_found_by_shard,
+        directory::many_are_read_at_once,
         directory::destinations_are_listed_newest_first,
         directory::event_types_have_revisions,
         directory::answers_are_kept_a_day,

@@ -94,7 +94,7 @@ impl Destination {
     pub async fn deliver(&self, events: Vec<Event>) -> Vec<(Outcome, Transcript)> {
         let settled: Arc<Mutex<Vec<SettledEvent>>> = Arc::default();
         let keep = settled.clone();
-        let settle = Arc::new(move |event| keep.lock().unwrap().push(event));
+        let settle = Arc::new(move |new: Vec<_>| keep.lock().unwrap().extend(new));
         host().await.0.deliver(self.target.clone(), self.call(events), settle).await;
         let mut settled = std::mem::take(&mut *settled.lock().unwrap());
         settled.sort_by_key(|event| event.index);

@@ -8,6 +8,7 @@
 mod backlog;
 mod fairness;
 mod figures;
+mod jobs;
 mod load;
 mod paced;
 mod process;
@@ -20,6 +21,7 @@ use backlog::Waiting;
 use clap::{Parser, ValueEnum};
 use fairness::Neighbours;
 use load::Load;
+use railhead_harness::Outage;
 use serde_json::{Value, json};
 use sink::Sink;
 use stack::{Shape, Store};
@@ -49,7 +51,7 @@ struct Arguments {
     /// Publishers of the closed loop.
     #[arg(long, default_value_t = 64)]
     publishers: usize,
-    /// Deliveries that come of each event (`load` only; without it, 1 and then 10).
+    /// Deliveries that come of each event (`load`; without it, 1 and then 10. `jobs`: 10,000).
     #[arg(long)]
     destinations: Option<usize>,
     /// Seconds of the paced run, and beside dead neighbours.
@@ -58,7 +60,8 @@ struct Arguments {
     /// Events a second of all healthy tenants together (`fairness`).
     #[arg(long, default_value_t = 100)]
     rate: u64,
-    /// Events that wait at each dead neighbour (`fairness`, 10,000), or deliveries at all (`backlog`, 10,000,000).
+    /// Events that wait at each dead neighbour (`fairness`, 10,000), deliveries at all (`backlog`, 10,000,000), or dead
+    /// letters (`jobs`, 1,000,000).
     #[arg(long)]
     waiting: Option<usize>,
     /// Destinations at which they wait (`backlog`).
@@ -90,7 +93,7 @@ struct Other {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything below but `backlog` and `sink`.
+    /// Everything below but `backlog`, `jobs` and `sink`.
     All,
     /// A closed loop with one destination, then with ten.
     Load,
@@ -102,6 +105,8 @@ enum What {
     Fairness,
     /// Millions of deliveries that wait, beside an empty store; on PostgreSQL, with about 1 GB of disk for a million.
     Backlog,
+    /// A replay of a million dead letters, and events that go to 10,000 destinations each; on PostgreSQL.
+    Jobs,
     /// The receiver alone, until it is killed.
     Sink,
 }
@@ -160,7 +165,11 @@ async fn own(arguments: &Arguments, report: &mut Value) {
         let destinations = arguments.destinations.unwrap_or(1);
         let load = Load { destinations, events: arguments.events, publishers: arguments.publishers };
         let (deliveries, destinations) = (arguments.waiting.unwrap_or(10_000_000), arguments.waiting_destinations);
-        report["backlog"] = backlog::run(Waiting { deliveries, destinations, load }).await;
+        report["backlog"] = backlog::run(Waiting { outage: Outage { deliveries, destinations }, load }).await;
+    }
+    if arguments.what == What::Jobs {
+        report["fan_out"] = jobs::fan_out(arguments.destinations.unwrap_or(10_000)).await;
+        report["replay"] = jobs::replay(arguments.waiting.unwrap_or(1_000_000)).await;
     }
 }
 

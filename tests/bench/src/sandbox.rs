@@ -82,8 +82,10 @@ async fn sandboxed(sink: &Sink, events: usize) -> (f64, f64) {
         let call = Call { batch_id: "b".to_owned(), batched: false, deadline_ms: 15_000, events: events.collect() };
         let (sandbox, target) = (Arc::clone(&sandbox), target.clone());
         async move {
-            let check = |settled: railhead_sandbox::SettledEvent| {
-                assert!(matches!(settled.outcome, railhead_model::Outcome::Delivered(_)), "{:?}", settled.outcome);
+            let check = |settled: Vec<railhead_sandbox::SettledEvent>| {
+                for event in settled {
+                    assert!(matches!(event.outcome, railhead_model::Outcome::Delivered(_)), "{:?}", event.outcome);
+                }
             };
             sandbox.deliver(target, call, Arc::new(check)).await;
         }

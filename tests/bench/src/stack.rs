@@ -6,7 +6,7 @@ use railhead_harness::{Client, Host, HostOptions, Postgres};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::time::Duration;
 
 /// Where hosts keep everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,13 +39,8 @@ impl Stack {
         let mut stack = Self { hosts: Vec::new(), postgres: None, options: HostOptions::default(), folder };
         if shape.store == Store::Postgres {
             let postgres = Postgres::start(&[]).await.expect("PostgreSQL is installed");
-            stack.options.env = database(stack.folder.path(), &postgres.url());
-            let migrate = Command::new(railhead_harness::host::binary())
-                .arg("migrate")
-                .envs(stack.options.env.clone())
-                .output()
-                .expect("runs");
-            assert!(migrate.status.success(), "{}", String::from_utf8_lossy(&migrate.stderr));
+            stack.options = HostOptions::on_postgres(&postgres.url(), stack.folder.path());
+            stack.options.migrate();
             stack.postgres = Some(postgres);
         }
         for _ in 0..shape.hosts {
@@ -59,6 +54,21 @@ impl Stack {
         let data = self.folder.path().join(format!("host{}", self.hosts.len()));
         std::fs::create_dir_all(&data).expect("a folder");
         self.hosts.push(Host::start(&data, &self.options).await);
+    }
+
+    /// Ends all of them in order.
+    pub fn end_hosts(&mut self) {
+        for mut host in self.hosts.drain(..) {
+            assert_eq!(host.terminate(), Some(0), "{}", host.log());
+        }
+    }
+
+    /// Waits until its hosts have taken so many destinations in.
+    pub async fn has_loaded(&self, destinations: usize) {
+        let http = reqwest::Client::new();
+        while self.counters(&http).await.get("railhead_destinations").is_none_or(|count| *count < destinations as f64) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Where hosts write.
@@ -112,14 +122,4 @@ impl Stack {
         }
         sums
     }
-}
-
-fn database(folder: &Path, url: &str) -> Vec<(String, String)> {
-    let key = Command::new(railhead_harness::host::binary()).args(["master-key", "new"]).output().expect("runs").stdout;
-    let file = folder.join("key");
-    std::fs::write(&file, key).expect("written");
-    let file = file.display().to_string();
-    [("RAILHEAD_DATABASE_URL", url.to_owned()), ("RAILHEAD_MASTER_KEY_FILE", file)]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
 }

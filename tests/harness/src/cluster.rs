@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::host::{API_KEY, Host, HostOptions, binary};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,18 +50,15 @@ impl Cluster {
     /// As [`Cluster::start`].
     pub async fn start_with(urls: &[String], more: impl Fn(usize) -> Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let key = Command::new(binary()).args(["master-key", "new"]).output().expect("runs").stdout;
-        std::fs::write(folder.path().join("key"), key).expect("written");
         let members = urls.iter().enumerate().map(|(no, url)| {
-            let mut env = settings(folder.path(), url);
-            env.extend(more(no));
-            let options = HostOptions { env, ..HostOptions::default() };
+            let mut options = HostOptions::on_postgres(url, folder.path());
+            options.env.extend(more(no));
             let data = folder.path().join(format!("host{no}"));
             std::fs::create_dir(&data).expect("a folder");
             (data, options)
         });
         let members: Vec<_> = members.collect();
-        migrate(&members[0].1.env);
+        members[0].1.migrate();
         let members = members.into_iter().map(|(data, options)| Mutex::new(Member::spawn(data, options))).collect();
         let members: Arc<Vec<_>> = Arc::new(members);
         let supervisor = tokio::spawn(supervise(Arc::clone(&members)));
@@ -218,17 +215,4 @@ async fn supervise(members: Arc<Vec<Mutex<Member>>>) {
             member.lock().unwrap_or_else(PoisonError::into_inner).look();
         }
     }
-}
-
-fn settings(folder: &Path, url: &str) -> Vec<(String, String)> {
-    let key = folder.join("key").display().to_string();
-    [("RAILHEAD_DATABASE_URL", url.to_owned()), ("RAILHEAD_MASTER_KEY_FILE", key)]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
-}
-
-fn migrate(env: &[(String, String)]) {
-    let env = env.iter().map(|(name, value)| (name, value));
-    let migrated = Command::new(binary()).arg("migrate").envs(env).output().expect("runs");
-    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 
 /// Key of environment `live` that every host of the harness accepts.
 pub const API_KEY: &str = "rk_live_harness_0123456789abcdefghijklmnop";
@@ -55,6 +56,7 @@ pub struct Host {
     /// Where it keeps everything.
     pub data: PathBuf,
     log: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Host {
@@ -103,13 +105,10 @@ impl Host {
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().expect("the railhead binary starts");
         let log = Arc::new(Mutex::new(Vec::new()));
-        if let Some(out) = child.stdout.take() {
-            keep_lines(out, Arc::clone(&log));
-        }
-        if let Some(out) = child.stderr.take() {
-            keep_lines(out, Arc::clone(&log));
-        }
-        Self { child, address, metrics, data: data.to_owned(), log }
+        let out = child.stdout.take().map(|out| keep_lines(out, Arc::clone(&log)));
+        let err = child.stderr.take().map(|err| keep_lines(err, Arc::clone(&log)));
+        let readers = out.into_iter().chain(err).collect();
+        Self { child, address, metrics, data: data.to_owned(), log, readers }
     }
 
     /// Waits until `/readyz` answers 200.
@@ -186,16 +185,21 @@ impl Host {
         self.child.try_wait().expect("our own process").map(|status| status.code())
     }
 
-    /// The lines that it prints, also after this value is gone.
-    #[must_use]
-    pub fn lines(&self) -> Arc<Mutex<Vec<String>>> {
-        Arc::clone(&self.log)
-    }
-
     /// What it printed so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// All that it printed, to the last line. It must have ended.
+    ///
+    /// # Panics
+    /// If its output could not be read.
+    pub fn whole_log(&mut self) -> String {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("its output is read to the end");
+        }
+        self.log()
     }
 }
 
@@ -206,12 +210,12 @@ impl Drop for Host {
     }
 }
 
-fn keep_lines(out: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
+fn keep_lines(out: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(out).lines().map_while(Result::ok) {
             log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
-    });
+    })
 }
 
 /// A loopback port that nobody listens on, and that the system gives to no outgoing connection: a port of the ephemeral

@@ -4,7 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// Set where a skipped test must count as a failure.
 const REQUIRE: &str = "RAILHEAD_REQUIRE_POSTGRES";
@@ -16,6 +18,7 @@ pid=$!
 cat >/dev/null
 kill -INT "$pid" 2>/dev/null
 wait "$pid"
+[ -z "$REMOVE" ] || rm -rf "$REMOVE"
 "#;
 
 /// Mounts a small disk that nobody else sees, and keeps it until the pipe is closed.
@@ -29,6 +32,8 @@ pub struct Postgres {
     settings: Vec<String>,
     keeper: Option<Child>,
     disk: Option<Child>,
+    /// Nobody drops it: its folder goes when this process does.
+    is_shared: bool,
     // Last: it goes when the server has ended.
     folder: tempfile::TempDir,
 }
@@ -40,7 +45,18 @@ impl Postgres {
     /// # Panics
     /// If it does not start, or must be installed and is not.
     pub async fn start(settings: &[&str]) -> Option<Self> {
-        Self::start_on(settings, None).await
+        Self::start_on(settings, None, false).await
+    }
+
+    /// One that all tests of this process share, each with a database of its own. None of them cuts the power, so it does
+    /// not wait for its disk.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub async fn shared() -> Option<&'static Self> {
+        static SERVER: OnceCell<Option<Postgres>> = OnceCell::const_new();
+        let start = || Self::start_on(&["max_connections=400", "fsync=off"], None, true);
+        SERVER.get_or_init(start).await.as_ref()
     }
 
     /// One whose data lies on a disk of so many bytes; needs root.
@@ -48,10 +64,10 @@ impl Postgres {
     /// # Panics
     /// As [`Postgres::start`].
     pub async fn start_on_disk(settings: &[&str], bytes: u64) -> Option<Self> {
-        Self::start_on(settings, Some(bytes)).await
+        Self::start_on(settings, Some(bytes), false).await
     }
 
-    async fn start_on(settings: &[&str], bytes: Option<u64>) -> Option<Self> {
+    async fn start_on(settings: &[&str], bytes: Option<u64>, is_shared: bool) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(std::env::var_os(REQUIRE).is_none(), "PostgreSQL 15 is not installed, and {REQUIRE} is set");
             skipped("PostgreSQL 15 is not installed");
@@ -70,6 +86,7 @@ impl Postgres {
             settings: settings.iter().map(ToString::to_string).collect(),
             keeper: None,
             disk: None,
+            is_shared,
             folder,
         };
         server.disk = bytes.map(|bytes| mount(&server.data(), bytes));
@@ -95,6 +112,18 @@ impl Postgres {
         format!("postgres://railhead@{address}/postgres")
     }
 
+    /// Makes another database; its URL.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn new_database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let _ = self.ask(&format!("CREATE DATABASE {name}"));
+        format!("postgres://railhead@{}/{name}", self.address)
+    }
+
     /// Starts it again after [`Postgres::stop`] or [`Postgres::kill`], or its own end; comes back when it answers.
     ///
     /// # Panics
@@ -110,6 +139,7 @@ impl Postgres {
         let mut keeper = Command::new("sh");
         // The shell has its say about a server that was killed.
         keeper.args(["-c", KEEPER, "keeper"]).env("LOG", self.log_file()).stdin(Stdio::piped()).stderr(Stdio::null());
+        keeper.env("REMOVE", if self.is_shared { self.folder.path() } else { Path::new("") });
         keeper.arg(postgres.get_program()).args(postgres.get_args());
         self.keeper = Some(keeper.spawn().expect("the server"));
         for _ in 0..1_200 {

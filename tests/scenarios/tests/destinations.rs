@@ -1,14 +1,23 @@
 //! Destinations that misbehave, each with its end and its record.
 
-use railhead_harness::{Client, Host, HostOptions, Script, Sink};
+use railhead_harness::{Client, Host, HostOptions, Script, Sink, Store};
 use serde_json::{Value, json};
-use std::time::Duration;
 
-async fn host() -> (tempfile::TempDir, Host, Sink) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+railhead_harness::on_both_stores! {
+    an_echoing_endpoint_gives_no_secret_to_the_record,
+    a_hanging_body_is_cut_and_the_attempt_is_on_record,
+    a_redirect_is_not_followed,
+    private_addresses_are_refused_in_every_common_spelling,
+    selected_fields_are_what_is_sent_and_what_is_on_record,
+    credentials_and_headers_that_cannot_work_are_refused_at_entry,
+    a_test_answers_with_its_attempt_and_refuses_what_is_paused,
+    where_an_event_went_is_known_after_its_destination_is_gone,
+}
+
+async fn host(store: &Store) -> (Host, Sink) {
+    let host = store.start().await;
     host.client().make_tenant("acme").await;
-    (folder, host, Sink::start().await)
+    (host, Sink::start().await)
 }
 
 /// Makes a destination, publishes one event, and answers its first attempt as the API shows it.
@@ -18,20 +27,7 @@ async fn first_attempt(client: &Client, id: &str, body: Value) -> Value {
         json!({"tenant": "acme", "type": format!("to.{id}"), "id": format!("e-{id}"), "data": {"hello": "world"}});
     let (status, answer) = client.post("/v1/events", &event).await;
     assert_eq!(status, 202, "{answer}");
-    for _ in 0..200 {
-        let deliveries = client.list(&format!("/v1/tenants/acme/deliveries?destination={id}")).await;
-        if let Some(delivery) = deliveries.first() {
-            let attempts = format!("/v1/tenants/acme/deliveries/{}/attempts", delivery["id"].as_str().expect("an id"));
-            if let Some(attempt) = client.list(&attempts).await.last() {
-                let path = format!("{attempts}/{}", attempt["id"].as_str().expect("an id"));
-                let (status, attempt) = client.get(&path).await;
-                assert_eq!(status, 200, "{attempt}");
-                return attempt;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("no attempt of {id} in 20 s");
+    client.first_attempt("acme", id).await
 }
 
 fn webhook(url: &str, id: &str, more: Value) -> Value {
@@ -47,9 +43,8 @@ fn webhook(url: &str, id: &str, more: Value) -> Value {
     body
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_echoing_endpoint_gives_no_secret_to_the_record() {
-    let (_folder, host, sink) = host().await;
+async fn an_echoing_endpoint_gives_no_secret_to_the_record(store: &Store) {
+    let (host, sink) = host(store).await;
     sink.script("/echo", Script::Echo);
     let token = "canary-token-3f9a7c51d2";
     let more =
@@ -66,9 +61,8 @@ async fn an_echoing_endpoint_gives_no_secret_to_the_record() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hanging_body_is_cut_and_the_attempt_is_on_record() {
-    let (_folder, host, sink) = host().await;
+async fn a_hanging_body_is_cut_and_the_attempt_is_on_record(store: &Store) {
+    let (host, sink) = host(store).await;
     sink.script("/endless", Script::EndlessBody);
     sink.script("/hang", Script::Hang);
     for path in ["endless", "hang"] {
@@ -81,9 +75,8 @@ async fn a_hanging_body_is_cut_and_the_attempt_is_on_record() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_not_followed() {
-    let (_folder, host, sink) = host().await;
+async fn a_redirect_is_not_followed(store: &Store) {
+    let (host, sink) = host(store).await;
     let headers = vec![("location".to_owned(), sink.url("/elsewhere"))];
     sink.script("/moved", Script::Answer(302, headers, "moved".into()));
     let attempt = first_attempt(&host.client(), "moved", webhook(&sink.url("/moved"), "moved", json!({}))).await;
@@ -92,11 +85,9 @@ async fn a_redirect_is_not_followed() {
 }
 
 /// Every spelling ends before a connection: at the API where it is a literal, at the connection where it is a name.
-#[tokio::test(flavor = "multi_thread")]
-async fn private_addresses_are_refused_in_every_common_spelling() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let options = HostOptions { allow_loopback: false, ..HostOptions::default() };
-    let (host, sink) = (Host::start(folder.path(), &options).await, Sink::start().await);
+async fn private_addresses_are_refused_in_every_common_spelling(store: &Store) {
+    let options = HostOptions { allow_loopback: false, ..store.options() };
+    let (host, sink) = (Host::start(store.folder(), &options).await, Sink::start().await);
     let client = host.client();
     client.make_tenant("acme").await;
     let port = sink.address.port();
@@ -159,9 +150,8 @@ async fn private_addresses_are_refused_in_every_common_spelling() {
     assert_eq!(sink.count(), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn selected_fields_are_what_is_sent_and_what_is_on_record() {
-    let (_folder, host, sink) = host().await;
+async fn selected_fields_are_what_is_sent_and_what_is_on_record(store: &Store) {
+    let (host, sink) = host(store).await;
     let more = json!({"fields": {"exclude": ["/hello"]}, "config": {"mode": "raw"}});
     let attempt = first_attempt(&host.client(), "some", webhook(&sink.url("/some"), "some", more)).await;
     assert_eq!(sink.received_at("/some")[0].body, "{}");
@@ -169,9 +159,8 @@ async fn selected_fields_are_what_is_sent_and_what_is_on_record() {
 }
 
 /// What could only fail at the first event is refused when it is written.
-#[tokio::test(flavor = "multi_thread")]
-async fn credentials_and_headers_that_cannot_work_are_refused_at_entry() {
-    let (_folder, host, sink) = host().await;
+async fn credentials_and_headers_that_cannot_work_are_refused_at_entry(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let no_body = json!({"scheme": "custom", "header": "x-signature", "content": "v0:{timestamp}"});
     for (pointer, body) in [
@@ -189,9 +178,8 @@ async fn credentials_and_headers_that_cannot_work_are_refused_at_entry() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_test_answers_with_its_attempt_and_refuses_what_is_paused() {
-    let (_folder, host, sink) = host().await;
+async fn a_test_answers_with_its_attempt_and_refuses_what_is_paused(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     client.make_destination("acme", "hook", &webhook(&sink.url("/hook"), "hook", json!({}))).await;
     let path = "/v1/tenants/acme/destinations/hook";
@@ -205,9 +193,8 @@ async fn a_test_answers_with_its_attempt_and_refuses_what_is_paused() {
     assert_eq!(sink.received_at("/hook").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn where_an_event_went_is_known_after_its_destination_is_gone() {
-    let (_folder, host, sink) = host().await;
+async fn where_an_event_went_is_known_after_its_destination_is_gone(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     first_attempt(&client, "short-lived", webhook(&sink.url("/x"), "short-lived", json!({}))).await;
     assert_eq!(client.delete("/v1/tenants/acme/destinations/short-lived").await.0, 204);

@@ -8,9 +8,15 @@ mod tls;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use railhead_harness::{Browser, Client, Host, HostOptions, Page, Peer, Reply};
+use railhead_harness::{Browser, Client, Host, Page, Peer, Reply, Store};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+railhead_harness::on_both_stores! {
+    every_wrong_http_answer_has_its_outcome,
+    every_wrong_tls_has_its_outcome_and_nothing_is_sent,
+    an_answer_that_nobody_asked_for_belongs_to_no_event,
+}
 
 /// Longest record of one attempt, in bytes of JSON. The text that is kept of a request or an answer is at most 64 KiB of
 /// body and 64 KiB of head; in JSON, a control character is six bytes.
@@ -31,8 +37,13 @@ struct Case {
 const AMPLE_MS: u32 = 60_000;
 /// How long anything may take that nothing tells of.
 const AMPLE: Duration = Duration::from_secs(60);
-/// Where only time ends it.
-const SHORT_MS: u32 = 2_000;
+/// Where only time ends it. The last quarter of a second is the connector's, to say how its request ended: so each ends at
+/// a moment of its own, and after those that cost the host most.
+const fn short_ms(n: u32) -> u32 {
+    5_000 + 250 * n
+}
+/// All cases of one store at a time.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Case {
     fn webhook(&self) -> Value {
@@ -132,15 +143,9 @@ fn check_page(path: &str, page: &Page) {
     }
 }
 
-async fn host(env: Vec<(String, String)>) -> (tempfile::TempDir, Host) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = Host::start(folder.path(), &HostOptions { env, ..HostOptions::default() }).await;
-    (folder, host)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_http_answer_has_its_outcome() {
-    let (_folder, host) = host(Vec::new()).await;
+async fn every_wrong_http_answer_has_its_outcome(store: &Store) {
+    let _turn = TURN.lock().await;
+    let host = store.start().await;
     let (client, cases) = (host.client(), http::cases().await);
     check(&client, &cases).await;
     let browser = Browser::sign_in(host.address, railhead_harness::host::API_KEY).await;
@@ -155,14 +160,14 @@ async fn every_wrong_http_answer_has_its_outcome() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_tls_has_its_outcome_and_nothing_is_sent() {
+async fn every_wrong_tls_has_its_outcome_and_nothing_is_sent(store: &Store) {
     let authority = railhead_harness::certificates::Authority::new("The operator's own");
     let folder = tempfile::tempdir().expect("a folder");
     let roots = folder.path().join("roots.pem");
     std::fs::write(&roots, authority.pem()).expect("written");
-    let env = vec![("RAILHEAD_EGRESS_CA_FILE".to_owned(), roots.display().to_string())];
-    let (_data, host) = host(env).await;
+    let mut options = store.options();
+    options.env.push(("RAILHEAD_EGRESS_CA_FILE".to_owned(), roots.display().to_string()));
+    let host = Host::start(store.folder(), &options).await;
     let cases = tls::cases(&authority).await;
     check(&host.client(), &cases).await;
     let (delivered, wrong): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.expected.0 == "delivered");
@@ -176,9 +181,8 @@ async fn every_wrong_tls_has_its_outcome_and_nothing_is_sent() {
 }
 
 /// What a peer writes after its answer is not taken for the answer to the next request.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_nobody_asked_for_belongs_to_no_event() {
-    let (_folder, host) = host(Vec::new()).await;
+async fn an_answer_that_nobody_asked_for_belongs_to_no_event(store: &Store) {
+    let host = store.start().await;
     let client = host.client();
     let two = http::ok("first") + &http::ok("smuggled");
     let peer = Peer::start(move |request| {

@@ -2,6 +2,8 @@
 
 #[path = "operations/admission.rs"]
 mod admission;
+#[path = "operations/keys.rs"]
+mod keys;
 #[path = "operations/readiness.rs"]
 mod readiness;
 #[path = "operations/shutdown.rs"]

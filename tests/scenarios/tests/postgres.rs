@@ -1,33 +1,18 @@
 //! The same host on Postgres: pending migrations refuse, `--migrate` starts, events arrive, a `kill -9` loses none.
 
-// One way to start a PostgreSQL for all tests; the unused log reader belongs to the store's plan test.
-#[allow(dead_code, clippy::print_stderr)]
-#[path = "../../../host/store-postgres/tests/postgres/server.rs"]
-mod server;
-
-use railhead_harness::{Host, HostOptions, Sink};
+use railhead_harness::{Host, HostOptions, Postgres, Sink};
 use serde_json::json;
-use std::process::Command;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_serves_from_postgres_and_a_kill_loses_nothing() {
-    let Some(url) = server::database().await else { return };
+    let Some(postgres) = Postgres::start(&[]).await else { return };
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let binary = railhead_harness::host::binary();
-    let key = Command::new(binary).args(["master-key", "new"]).output().expect("runs").stdout;
-    let key_file = folder.path().join("key");
-    std::fs::write(&key_file, key).expect("written");
-    let env = vec![
-        ("RAILHEAD_DATABASE_URL".to_owned(), url),
-        ("RAILHEAD_MASTER_KEY_FILE".to_owned(), key_file.display().to_string()),
-    ];
-    let options = HostOptions { env: env.clone(), ..HostOptions::default() };
+    let options = HostOptions::on_postgres(&postgres.url(), folder.path());
 
     let mut refused = Host::spawn(folder.path(), &options);
     assert_eq!(refused.wait(), Some(1));
-    let migrated = Command::new(binary).arg("migrate").envs(env).output().expect("runs");
-    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    options.migrate();
 
     let mut host = Host::start(folder.path(), &options).await;
     let client = host.client();

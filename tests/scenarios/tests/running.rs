@@ -1,17 +1,24 @@
 //! Starting, stopping, and days on which the disk or the database does not play along.
 
-use railhead_harness::{Host, HostOptions, Sink};
+use railhead_harness::host::binary;
+use railhead_harness::{Host, HostOptions, Sink, Store};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-async fn host_with_a_destination(data: &Path, sink: &Sink) -> Host {
-    host_with_a_destination_and(data, sink, &HostOptions::default()).await
+railhead_harness::on_both_stores! {
+    sigterm_drains_and_exits_0,
+    a_wrong_master_key_opens_nothing,
+    keys_are_made_rotated_and_revoked_on_the_command_line,
+    the_master_key_rotates_and_the_old_line_can_go,
 }
 
-async fn host_with_a_destination_and(data: &Path, sink: &Sink, options: &HostOptions) -> Host {
-    let host = Host::start(data, options).await;
+async fn host_with_a_destination(store: &Store, sink: &Sink) -> Host {
+    host_with_a_destination_and(store, sink, &store.options()).await
+}
+
+async fn host_with_a_destination_and(store: &Store, sink: &Sink, options: &HostOptions) -> Host {
+    let host = Host::start(store.folder(), options).await;
     host.client().make_tenant("acme").await;
     let body = json!({"connector": "webhook", "config": {"url": sink.url("/hook")}});
     host.client().make_destination("acme", "hook", &body).await;
@@ -23,58 +30,72 @@ fn event(id: &str) -> Value {
 }
 
 async fn arrived(sink: &Sink, ids: &[String]) -> bool {
-    sink.wait(Duration::from_secs(30), |received| {
+    sink.wait(Duration::from_secs(60), |received| {
         ids.iter().all(|id| received.iter().any(|one| one.headers.get("webhook-id") == Some(id)))
     })
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_drains_and_exits_0() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let mut host = host_with_a_destination(folder.path(), &sink).await;
+async fn sigterm_drains_and_exits_0(store: &Store) {
+    let sink = Sink::start().await;
+    let mut host = host_with_a_destination(store, &sink).await;
     let ids: Vec<String> = (0..50).map(|n| format!("e{n}")).collect();
     let batch: Vec<_> = ids.iter().map(|id| event(id)).collect();
     let (status, body) = host.client().post("/v1/events", &Value::Array(batch)).await;
     assert_eq!(status, 202, "{body}");
     assert_eq!(host.terminate(), Some(0), "{}", host.log());
     let before = sink.count();
-    let _host = Host::start(folder.path(), &HostOptions::default()).await;
+    let _host = store.start().await;
     assert!(arrived(&sink, &ids).await);
     assert_eq!(sink.count(), 50, "{before} came before the end; nothing is sent twice after an orderly one");
 }
 
+async fn a_wrong_master_key_opens_nothing(store: &Store) {
+    let sink = Sink::start().await;
+    let mut host = host_with_a_destination(store, &sink).await;
+    assert_eq!(host.terminate(), Some(0), "{}", host.log());
+    refuses_a_wrong_key(store);
+    // Nothing of it is in the way of the right one.
+    let host = store.start().await;
+    assert_eq!(host.client().post("/v1/events", &event("after")).await.0, 202);
+    assert!(arrived(&sink, &["after".to_owned()]).await, "{}", host.log());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_master_key_is_refused_and_nothing_is_overwritten() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let mut host = host_with_a_destination(folder.path(), &sink).await;
+    let (store, sink) = (Store::embedded(), Sink::start().await);
+    let mut host = host_with_a_destination(&store, &sink).await;
     assert_eq!(host.terminate(), Some(0), "{}", host.log());
-    let files = || {
-        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap_or_default();
-        (read("railhead.db"), read("master.key"))
-    };
+    let files = || ["railhead.db", "master.key"].map(|name| std::fs::read(store.folder().join(name)).expect("a file"));
     let before = files();
-    let key = Command::new(railhead_harness::host::binary()).args(["master-key", "new"]).output().expect("runs");
-    let key = String::from_utf8(key.stdout).expect("text");
-    let env = vec![("RAILHEAD_MASTER_KEY".to_owned(), key.trim().to_owned())];
-    let mut wrong = Host::spawn(folder.path(), &HostOptions { env, ..HostOptions::default() });
-    assert_eq!(wrong.wait(), Some(1));
-    tokio::time::sleep(Duration::from_millis(50)).await; // the log is read by a thread of its own
-    assert!(wrong.log().contains("this master key does not open this store"), "{}", wrong.log());
-    assert!(!wrong.log().contains(key.trim()), "the key is in the log");
+    refuses_a_wrong_key(&store);
     assert!(before == files(), "the store or the key file was changed");
 
-    std::fs::remove_file(folder.path().join("master.key")).expect("removed");
-    let mut lost = Host::spawn(folder.path(), &HostOptions::default());
+    std::fs::remove_file(store.folder().join("master.key")).expect("removed");
+    let mut lost = Host::spawn(store.folder(), &store.options());
     assert_eq!(lost.wait(), Some(1));
-    assert!(!folder.path().join("master.key").exists(), "a new key was made over an old store");
+    assert!(!store.folder().join("master.key").exists(), "a new key was made over an old store");
+}
+
+/// Starts a host with a new key over what another one has sealed.
+fn refuses_a_wrong_key(store: &Store) {
+    let key = Command::new(binary()).args(["master-key", "new"]).output().expect("runs");
+    let key = String::from_utf8(key.stdout).expect("text");
+    let mut options = store.options();
+    options.env.retain(|(name, _)| name != "RAILHEAD_MASTER_KEY_FILE");
+    options.env.push(("RAILHEAD_MASTER_KEY".to_owned(), key.trim().to_owned()));
+    let mut wrong = Host::spawn(store.folder(), &options);
+    assert_eq!(wrong.wait(), Some(1));
+    let log = wrong.whole_log();
+    assert!(log.contains("this master key does not open this store"), "{log}");
+    assert!(!log.contains(key.trim()), "the key is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_host_on_one_embedded_store_is_refused() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let _host = host_with_a_destination(folder.path(), &sink).await;
-    let mut second = Host::spawn(folder.path(), &HostOptions::default());
+    let (store, sink) = (Store::embedded(), Sink::start().await);
+    let _host = host_with_a_destination(&store, &sink).await;
+    let mut second = Host::spawn(store.folder(), &store.options());
     assert_eq!(second.wait(), Some(1), "{}", second.log());
 }
 
@@ -84,15 +105,15 @@ async fn postgres_without_a_master_key_says_how_to_make_one() {
     let env = vec![("RAILHEAD_DATABASE_URL".to_owned(), "postgres://nobody@127.0.0.1:1/none".to_owned())];
     let mut host = Host::spawn(folder.path(), &HostOptions { env, ..HostOptions::default() });
     assert_eq!(host.wait(), Some(1));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(host.log().contains("railhead master-key new"), "{}", host.log());
+    let log = host.whole_log();
+    assert!(log.contains("railhead master-key new"), "{log}");
 }
 
 /// A lock of another process on the database: new events get 503, what was acknowledged stays, and it goes on after.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_database_refuses_new_events_and_loses_none() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let host = host_with_a_destination(folder.path(), &sink).await;
+    let (store, sink) = (Store::embedded(), Sink::start().await);
+    let host = host_with_a_destination(&store, &sink).await;
     let client = host.client();
     assert_eq!(client.post("/v1/events", &event("before")).await.0, 202);
     let script = "import sqlite3, sys\n\
@@ -103,7 +124,7 @@ async fn a_locked_database_refuses_new_events_and_loses_none() {
     let python = std::env::var("RAILHEAD_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut locker = Command::new(python)
         .args(["-c", script])
-        .arg(folder.path().join("railhead.db"))
+        .arg(store.folder().join("railhead.db"))
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -125,9 +146,9 @@ async fn a_locked_database_refuses_new_events_and_loses_none() {
 /// A file size limit is what a full disk looks like to SQLite: the write fails. Lifted, the host goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_new_events_and_loses_none() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let options = HostOptions { outlives_file_size_limit: true, ..HostOptions::default() };
-    let host = host_with_a_destination_and(folder.path(), &sink, &options).await;
+    let (store, sink) = (Store::embedded(), Sink::start().await);
+    let options = HostOptions { outlives_file_size_limit: true, ..store.options() };
+    let host = host_with_a_destination_and(&store, &sink, &options).await;
     let client = host.client();
     assert_eq!(client.post("/v1/events", &event("first")).await.0, 202);
     let limit = |bytes: &str| {
@@ -137,7 +158,7 @@ async fn a_full_disk_refuses_new_events_and_loses_none() {
         assert!(status.expect("prlimit runs").success());
     };
     // One byte past what the write-ahead log holds now: the next page does not fit.
-    let wal = std::fs::metadata(folder.path().join("railhead.db-wal")).expect("a write-ahead log").len();
+    let wal = std::fs::metadata(store.folder().join("railhead.db-wal")).expect("a write-ahead log").len();
     limit(&(wal + 1).to_string());
     let (mut acknowledged, mut refused) = (vec!["first".to_owned()], 0);
     // A commit whose outcome is unknown is repeated for 10 s before its publisher is told: few of them are enough.
@@ -167,12 +188,10 @@ async fn accepted_again(client: &railhead_harness::Client, id: &str) -> bool {
 }
 
 /// `railhead key …` speaks to the running host: made, listed, rotated, revoked.
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_are_made_rotated_and_revoked_on_the_command_line() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+async fn keys_are_made_rotated_and_revoked_on_the_command_line(store: &Store) {
+    let host = store.start().await;
     let key = |arguments: &[&str]| {
-        let out = Command::new(railhead_harness::host::binary())
+        let out = Command::new(binary())
             .arg("key")
             .args(arguments)
             .arg("--json")
@@ -198,24 +217,21 @@ async fn keys_are_made_rotated_and_revoked_on_the_command_line() {
 }
 
 /// A rotation of the master key: the store opens with the new first line alone, and what was sealed is still read.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_master_key_rotates_and_the_old_line_can_go() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let mut host = host_with_a_destination(folder.path(), &sink).await;
+async fn the_master_key_rotates_and_the_old_line_can_go(store: &Store) {
+    let sink = Sink::start().await;
+    let mut host = host_with_a_destination(store, &sink).await;
     assert_eq!(host.client().post("/v1/events", &event("old")).await.0, 202);
     assert!(arrived(&sink, &["old".to_owned()]).await);
     assert_eq!(host.terminate(), Some(0), "{}", host.log());
-    let rotated = Command::new(railhead_harness::host::binary())
-        .args(["master-key", "rotate"])
-        .env("RAILHEAD_DATA", folder.path())
-        .output()
-        .expect("runs");
+    let mut rotate = Command::new(binary());
+    rotate.args(["master-key", "rotate"]).env("RAILHEAD_DATA", store.folder()).envs(store.options().env);
+    let rotated = rotate.output().expect("runs");
     assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
-    let file = folder.path().join("master.key");
+    let file = store.folder().join("master.key");
     let lines: Vec<String> = std::fs::read_to_string(&file).expect("the keys").lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2);
     std::fs::write(&file, &lines[0]).expect("written");
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+    let host = store.start().await;
     let (status, payload) = host.client().get("/v1/tenants/acme/events/old/payload").await;
     assert_eq!(status, 200, "{payload}");
     assert!(payload.to_string().contains("xxx"), "{payload}");

@@ -1,7 +1,7 @@
 //! What leaves verifies with independent libraries, byte for byte as published.
 
 use base64::Engine as _;
-use railhead_harness::{Client, Host, HostOptions, Received, Sink};
+use railhead_harness::{Client, Received, Sink, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -10,6 +10,11 @@ use std::time::Duration;
 
 /// Spacing, key order, escapes, numbers that floats cannot hold: nothing may be touched.
 const RAW: &str = "{ \"z\":1.0,\n\t\"a\" : 12345678901234567890123, \"u\":\"\\u00e9\\/<é>\", \"z\":2e0 }";
+
+railhead_harness::on_both_stores! {
+    webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched,
+    receivers_of_svix_stripe_and_outpost_verify_through_a_rotation,
+}
 
 async fn reveal(client: &Client, destination: &str) -> String {
     let path = format!("/v1/tenants/acme/destinations/{destination}/credentials/signing_secret/reveal");
@@ -71,10 +76,8 @@ fn verify(requests: &[Received], ways: &[Way]) -> u64 {
     verified
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched(store: &Store) {
+    let (host, sink) = (store.start().await, Sink::start().await);
     let client = host.client();
     client.make_tenant("acme").await;
     let modes = ["standard", "raw", "cloudevents-structured", "cloudevents-binary"];
@@ -87,7 +90,7 @@ async fn webhooks_verify_with_an_independent_library_and_raw_bytes_are_untouched
     let event = format!("{{\"tenant\":\"acme\",\"type\":\"order.created\",\"id\":\"e-1\",\"data\":{RAW}}}");
     let (status, body) = client.send("POST", "/v1/events", "application/json", event.into_bytes()).await;
     assert_eq!((status, &body["deliveries"]), (202, &json!(4)), "{body}");
-    assert!(sink.wait(Duration::from_secs(20), |received| received.len() >= 4).await, "{}", host.log());
+    assert!(sink.wait(Duration::from_secs(60), |received| received.len() >= 4).await, "{}", host.log());
 
     let received = sink.received();
     assert_eq!(verify(&received, &ways), 4);
@@ -127,17 +130,15 @@ async fn publish(client: &Client, sink: &Sink, id: &str) -> Vec<Received> {
     let own =
         |one: &Received| [one.headers.get("webhook-id"), one.headers.get("svix-id")].contains(&Some(&id.to_owned()));
     let all = |received: &[Received]| received.iter().filter(|one| own(one)).count() >= shapes().len();
-    assert!(sink.wait(Duration::from_secs(20), all).await, "{id} did not arrive everywhere");
+    assert!(sink.wait(Duration::from_secs(60), all).await, "{id} did not arrive everywhere");
     let mut received = sink.received();
     received.retain(own);
     received
 }
 
 /// One event before, one while both secrets are in force, one after.
-#[tokio::test(flavor = "multi_thread")]
-async fn receivers_of_svix_stripe_and_outpost_verify_through_a_rotation() {
-    let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+async fn receivers_of_svix_stripe_and_outpost_verify_through_a_rotation(store: &Store) {
+    let (host, sink) = (store.start().await, Sink::start().await);
     let client = host.client();
     client.make_tenant("acme").await;
     let mut old = BTreeMap::new();

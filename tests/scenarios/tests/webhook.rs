@@ -1,16 +1,26 @@
 //! The webhook connector as its customers use it, over the real binary.
 
-use railhead_harness::{Client, Host, HostOptions, Peer, Reply, Script, Sink};
+use railhead_harness::{Client, Host, Peer, Reply, Script, Sink, Store};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 const HOOK: &str = "/v1/tenants/acme/destinations/hook";
 
-async fn host() -> (tempfile::TempDir, Host, Sink) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = Host::start(folder.path(), &HostOptions::default()).await;
+railhead_harness::on_both_stores! {
+    an_endpoint_that_is_gone_is_switched_off_with_the_reason,
+    the_receiver_and_the_owner_may_say_what_an_answer_means,
+    sealed_headers_reach_the_endpoint_and_nobody_else,
+    what_would_forge_or_cannot_be_said_is_refused_at_entry,
+    access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again,
+    a_shared_secret_is_revealed_after_its_rotation_and_that_is_on_the_audit_log,
+    a_batch_is_one_signed_array_with_each_event_once,
+    one_event_that_is_refused_does_not_take_its_batch_with_it,
+}
+
+async fn host(store: &Store) -> (Host, Sink) {
+    let host = store.start().await;
     host.client().make_tenant("acme").await;
-    (folder, host, Sink::start().await)
+    (host, Sink::start().await)
 }
 
 /// One attempt only, so that what comes of it is seen.
@@ -34,7 +44,7 @@ async fn publish(client: &Client, id: &str) {
 /// Asks until the answer is as wanted.
 async fn until(client: &Client, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut answer = Value::Null;
-    for _ in 0..200 {
+    for _ in 0..600 {
         answer = client.get(path).await.1;
         if wanted(&answer) {
             return answer;
@@ -52,9 +62,8 @@ async fn end_of(client: &Client, id: &str) -> Value {
         .clone()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_is_gone_is_switched_off_with_the_reason() {
-    let (_folder, host, sink) = host().await;
+async fn an_endpoint_that_is_gone_is_switched_off_with_the_reason(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let disable = vec![("webhook-delivery".to_owned(), "disable".to_owned())];
     for (path, script, reason) in [
@@ -77,9 +86,8 @@ async fn an_endpoint_that_is_gone_is_switched_off_with_the_reason() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_receiver_and_the_owner_may_say_what_an_answer_means() {
-    let (_folder, host, sink) = host().await;
+async fn the_receiver_and_the_owner_may_say_what_an_answer_means(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let abort = vec![("webhook-delivery".to_owned(), "abort-message".to_owned())];
     sink.script("/abort", Script::Answer(500, abort, "".into()));
@@ -98,9 +106,8 @@ async fn the_receiver_and_the_owner_may_say_what_an_answer_means() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sealed_headers_reach_the_endpoint_and_nobody_else() {
-    let (_folder, host, sink) = host().await;
+async fn sealed_headers_reach_the_endpoint_and_nobody_else(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let secret = "canary-header-5d01c7e9";
     let map = json!({"Authorization": format!("Custom {secret}"), "X-Team-Key": format!("{secret}-team")});
@@ -134,9 +141,8 @@ async fn sealed_headers_reach_the_endpoint_and_nobody_else() {
     assert!(!host.log().contains(secret));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_would_forge_or_cannot_be_said_is_refused_at_entry() {
-    let (_folder, host, sink) = host().await;
+async fn what_would_forge_or_cannot_be_said_is_refused_at_entry(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let custom = |field: &str, template: &str| json!({"config": {"signatures": [{"scheme": "custom", "header": "x-s", field: template}]}});
     let header = |name: &str| json!({"credentials": {"headers": {name: "0123456789"}}});
@@ -176,9 +182,8 @@ async fn what_would_forge_or_cannot_be_said_is_refused_at_entry() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again() {
-    let (_folder, host, sink) = host().await;
+async fn access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let (secret, token) = ("canary-client-secret-77", "canary-access-token-99");
     let answer = json!({"access_token": token, "token_type": "Bearer", "expires_in": 3600}).to_string();
@@ -219,9 +224,8 @@ async fn access_tokens_are_got_once_and_a_new_endpoint_wants_the_secret_again() 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shared_secret_is_revealed_after_its_rotation_and_that_is_on_the_audit_log() {
-    let (_folder, host, sink) = host().await;
+async fn a_shared_secret_is_revealed_after_its_rotation_and_that_is_on_the_audit_log(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     client.make_destination("acme", "hook", &webhook(&sink.url("/hook"), json!({}))).await;
     let (field, reveal) =
@@ -245,9 +249,8 @@ async fn a_shared_secret_is_revealed_after_its_rotation_and_that_is_on_the_audit
     assert_eq!((status, &body["code"]), (409, &json!("not-shared")), "{body}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_is_one_signed_array_with_each_event_once() {
-    let (_folder, host, sink) = host().await;
+async fn a_batch_is_one_signed_array_with_each_event_once(store: &Store) {
+    let (host, sink) = host(store).await;
     let client = host.client();
     let batch = json!({"batch": {"max_events": 10, "max_bytes": 1_000_000, "linger_ms": 500}});
     client.make_destination("acme", "hook", &webhook(&sink.url("/hook"), batch)).await;
@@ -270,9 +273,8 @@ async fn a_batch_is_one_signed_array_with_each_event_once() {
     assert!(received.len() < 25, "they went one by one");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_event_that_is_refused_does_not_take_its_batch_with_it() {
-    let (_folder, host, _) = host().await;
+async fn one_event_that_is_refused_does_not_take_its_batch_with_it(store: &Store) {
+    let (host, _) = host(store).await;
     let client = host.client();
     let peer = Peer::start(|request| {
         let refused = String::from_utf8_lossy(&request.body).contains("\"n\":13}");

@@ -10,7 +10,7 @@ use railhead_delivery::connectors::{CheckStep, Connectors, HandOver, Settle, Set
 use railhead_delivery::{Catalog, Parts, Running};
 use railhead_model::{
     BodyPart, Clock, DestinationNo, Exchange, ExchangeRequest, ExchangeResponse, Header, Outcome, Reason, SystemClock,
-    Timings, Transcript,
+    Timestamp, Timings, Transcript,
 };
 use railhead_store::Directory as _;
 use railhead_store::directory::Expect;
@@ -100,7 +100,8 @@ impl Connectors for Scripted {
             let timings = Timings { total_us: 1_500, ..Timings::default() };
             let exchange = Exchange { request, response: Some(response), failure: None, timings };
             let transcript = Transcript { exchanges: vec![exchange], ..Transcript::default() };
-            settle.settle(Settled { index, outcome, transcript, started_at: SystemClock::new().now(), duration_ms: 2 });
+            let started_at = SystemClock::new().now();
+            settle.settle(vec![Settled { index, outcome, transcript, started_at, duration_ms: 2 }]);
         }
     }
 
@@ -164,15 +165,45 @@ fn keys() -> Vec<SettingsKey> {
     keys
 }
 
+/// A clock that stands still.
+struct Stopped(Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+    fn monotonic_ms(&self) -> u64 {
+        1_000
+    }
+}
+
+fn vault() -> Arc<Vault> {
+    Arc::new(Vault::new(MasterKeys::one(MasterKey::generate(&SystemRandom)), Arc::new(SystemRandom)))
+}
+
+async fn environments(store: &ModelStore) {
+    for name in ["sandbox", "live"] {
+        store.put_environment(name, &json!({}), Expect::Absent).await.expect("stored");
+    }
+}
+
 impl World {
     /// Without tenants.
     pub async fn empty() -> Self {
         let store = ModelStore::embedded();
-        for name in ["sandbox", "live"] {
-            store.put_environment(name, &json!({}), Expect::Absent).await.expect("stored");
-        }
-        let vault = Arc::new(Vault::new(MasterKeys::one(MasterKey::generate(&SystemRandom)), Arc::new(SystemRandom)));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        environments(&store).await;
+        Self::on(store, vault(), Arc::new(SystemClock::new())).await
+    }
+
+    /// Two hosts on one store, without tenants. Their clock stands still.
+    pub async fn two_hosts() -> (Self, Self) {
+        let (store, vault, now) = (ModelStore::new(), vault(), SystemClock::new().now());
+        environments(&store).await;
+        let host = async || Self::on(store.clone(), Arc::clone(&vault), Arc::new(Stopped(now))).await;
+        (host().await, host().await)
+    }
+
+    async fn on(store: ModelStore, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
         let manifest = serde_json::from_value(manifest()).expect("a manifest");
         let catalog = Arc::new(Catalog::new([manifest]));
         let parts = Parts {

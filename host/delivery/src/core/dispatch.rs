@@ -3,7 +3,7 @@
 use super::destination::{Destination, Status};
 use super::effect::{AttemptItem, Effect};
 use super::engine::Engine;
-use super::fair::REPLAY_COST;
+use super::fair::{Fair, QUANTUM, REPLAY_COST};
 use super::input::{AttemptId, Now};
 use super::slots::Room;
 use super::window::{Most, Place, Slot};
@@ -35,7 +35,11 @@ pub(super) struct HandOver {
     pub failed: u32,
     pub untried: u32,
     pub too_large: u32,
-    /// Its attempt, while its start is being recorded.
+    /// Its destination is a suspect: it has a place among the cautious, or waits for one.
+    pub careful: bool,
+    /// Its attempt was handed to the driver: until then nothing can have been sent.
+    pub is_sent: bool,
+    /// Its attempt, while its start is not on record yet.
     pub waiting: Option<Effect>,
     /// We cut it: what was not sent says nothing about the destination.
     pub aborted: bool,
@@ -52,30 +56,46 @@ struct Load {
 impl Engine {
     /// Starts what may be started, in fair turns, while there are slots.
     pub(super) fn dispatch(&mut self, now: Now, out: &mut Vec<Effect>) {
-        while self.may_start(now) {
-            let Some((tenant, no)) = self.fair.next() else { break };
+        // Whoever became a suspect, or is none any more, is found in the other ring.
+        for careful in [true, false, true] {
+            self.turns(careful, now, out);
+        }
+        self.next_alone(now, out);
+    }
+
+    /// The turns of suspects, or of all others.
+    fn turns(&mut self, careful: bool, now: Now, out: &mut Vec<Effect>) {
+        while self.may_start(now) && (!careful || self.care.has_place()) {
+            let Some((tenant, no)) = self.ring(careful).next() else { break };
             let Some(destination) = self.destinations.get_mut(&no) else {
-                self.fair.leave();
+                self.ring(careful).leave();
                 continue;
             };
-            if !self.lease.owns(no) || destination.status(now) != Status::Ready {
+            let belongs = destination.is_cautious() == careful;
+            if !belongs || !self.lease.owns(no) || destination.status(now) != Status::Ready {
                 destination.queued = false;
-                self.fair.leave();
+                self.ring(careful).leave();
                 // It may have something to wait for.
                 self.consider(no, now, out);
                 continue;
             }
             if mutated!(TenantStarved) && tenant.0 == 5 {
-                self.fair.leave();
+                self.ring(careful).leave();
                 continue;
             }
-            match self.slots.room(tenant, destination.is_slow(), self.fair.is_contended()) {
+            // Suspects are few at a time: a tenant's own quarter is enough for them.
+            match self.slots.room(tenant, destination.is_slow(), careful || self.fair.is_contended()) {
                 Room::Full => break,
-                Room::TenantFull => self.fair.park(),
-                Room::SlowFull => self.fair.leave_for_slow(no),
+                Room::TenantFull => self.ring(careful).park(),
+                Room::SlowFull => self.ring(careful).leave_for_slow(no),
                 Room::Events(room) => self.start(no, room, now, out),
             }
         }
+    }
+
+    /// Where suspects, or all others, wait for their turn.
+    pub(super) fn ring(&mut self, careful: bool) -> &mut Fair {
+        if careful { &mut self.care.ring } else { &mut self.fair }
     }
 
     fn may_start(&self, now: Now) -> bool {
@@ -84,6 +104,7 @@ impl Engine {
 
     fn start(&mut self, no: DestinationNo, room: u32, now: Now, out: &mut Vec<Effect>) {
         let Some(destination) = self.destinations.get_mut(&no) else { return };
+        let careful = destination.is_cautious();
         let probe = destination.breaker.next_probe().is_some();
         let load = load(destination, room, probe, now, out);
         if load.slots.is_empty() {
@@ -92,7 +113,7 @@ impl Engine {
                 destination.pause_until = destination.pause_until.max(now.mono_ms + PUZZLED_MS);
             }
             destination.queued = false;
-            self.fair.leave();
+            self.ring(careful).leave();
             return self.consider(no, now, out);
         }
         let count = u32::try_from(load.slots.len()).unwrap_or(u32::MAX);
@@ -103,15 +124,20 @@ impl Engine {
         if let Some(bucket) = &mut destination.bucket {
             bucket.take(now.mono_ms, count);
         }
-        self.slots.take(destination.settings.tenant, slow, count);
-        self.fair.spend(count + load.replays * (REPLAY_COST - 1));
+        let tenant = destination.settings.tenant;
+        self.slots.take(tenant, slow, count);
         self.last_attempt += 1;
         let id = AttemptId(self.last_attempt);
         if destination.settings.ordered || load.batch.is_some() {
             self.lease.bind(id);
         }
-        let waiting = begin(attempt(id, destination, &load), destination.is_cautious(), out);
-        let tenant = destination.settings.tenant;
+        let waiting = begin(attempt(id, destination, &load), careful, out);
+        // A suspect costs a place, however few its events are: one is a whole turn.
+        let cost = if careful { QUANTUM } else { count + load.replays * (REPLAY_COST - 1) };
+        self.ring(careful).spend(cost);
+        if careful {
+            self.care.enter(id);
+        }
         let hand_over = HandOver {
             destination: no,
             tenant,
@@ -126,6 +152,8 @@ impl Engine {
             failed: 0,
             untried: 0,
             too_large: 0,
+            careful,
+            is_sent: !careful,
             waiting,
             aborted: false,
         };
@@ -201,7 +229,8 @@ fn form_batch(destination: &mut Destination, now: Timestamp, out: &mut Vec<Effec
 fn begin(attempt: Effect, first_record: bool, out: &mut Vec<Effect>) -> Option<Effect> {
     match attempt {
         Effect::Attempt { id, ref items, .. } if first_record => {
-            out.push(Effect::Start { id, deliveries: items.iter().map(|item| item.key).collect() });
+            let deliveries = items.iter().map(|item| item.key).collect();
+            out.push(Effect::Start { id, deliveries, alone: false });
             Some(attempt)
         }
         attempt => {

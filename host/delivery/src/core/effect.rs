@@ -28,6 +28,15 @@ pub enum Effect {
         id: AttemptId,
         /// In the order of the answers.
         deliveries: Vec<DeliveryKey>,
+        /// Nothing else runs here with its start on record.
+        alone: bool,
+    },
+    /// Take these starts back: no attempt of them is recorded. Answered with `Unstarted`.
+    Unstart {
+        /// The hand-over.
+        id: AttemptId,
+        /// Which.
+        deliveries: Vec<DeliveryKey>,
     },
     /// Stop a hand-over: its requests are cut; what was not settled is settled as it stands.
     Abort(AttemptId),

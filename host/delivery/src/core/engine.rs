@@ -1,5 +1,6 @@
 //! The engine: which input goes where.
 
+use super::caution::Care;
 use super::destination::{Destination, Status};
 use super::dispatch::HandOver;
 use super::effect::{Effect, RecordItem};
@@ -46,6 +47,7 @@ pub struct Engine {
     pub(super) last_attempt: u64,
     pub(super) slots: Slots,
     pub(super) fair: Fair,
+    pub(super) care: Care,
     pub(super) group: Group,
     pub(super) recent: Recent,
     pub(super) timers: Timers,
@@ -68,6 +70,7 @@ impl Engine {
             last_attempt: 0,
             slots: Slots::new(config.in_flight),
             fair: Fair::default(),
+            care: Care::default(),
             group: Group::new(config.record_wait_ms, config.record_items),
             recent: Recent::default(),
             timers: Timers::default(),
@@ -97,9 +100,11 @@ impl Engine {
             Input::Lease { until_mono_ms, shards, .. } => self.leased(until_mono_ms, &shards, now, out),
             Input::Suspects(shards) => self.suspected(shards, now, out),
             Input::Started { attempt, answers } => self.started(attempt, &answers, now, out),
+            Input::Unstarted(attempt) => self.unstarted(attempt, now, out),
             Input::Fenced => return self.stop(out),
             Input::Config(settings) => self.configured(*settings, now, out),
             Input::Gone(no) => self.gone(no, now, out),
+            Input::Cut(shards) => self.cut(&shards, out),
             Input::Batches(batches) => self.batches_loaded(&batches, now, out),
             Input::BatchOpened(no, number) => self.batch_opened(no, number, now, out),
             Input::BatchClosed(no, number) => self.batch_closed(no, number, now, out),
@@ -130,7 +135,7 @@ impl Engine {
     /// True if nothing is in flight and everything is recorded.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.attempts.is_empty() && self.group.held() == 0
+        self.attempts.is_empty() && self.care.is_quiet() && self.group.held() == 0
     }
 
     /// True once nothing of a shard's destinations is in flight any more, all of which were told to be gone: the shard can
@@ -167,7 +172,8 @@ impl Engine {
             match destination.status(now) {
                 Status::Ready => {
                     destination.queued = true;
-                    self.fair.add(destination.settings.tenant, no);
+                    let ring = if destination.is_cautious() { &mut self.care.ring } else { &mut self.fair };
+                    ring.add(destination.settings.tenant, no);
                 }
                 Status::At(at) => wake = wake.map_or(Some(at), |other| Some(other.min(at))),
                 Status::Parked => {}

@@ -7,7 +7,7 @@ use railhead_model::{DestinationNo, TenantNo};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a turn is worth, in events.
-const QUANTUM: i64 = 64;
+pub(super) const QUANTUM: u32 = 64;
 /// A replayed event costs as much as so many live ones: replays weigh a quarter.
 pub(super) const REPLAY_COST: u32 = 4;
 
@@ -52,7 +52,7 @@ impl Fair {
                 continue;
             };
             if turn.deficit <= 0 {
-                turn.deficit += QUANTUM;
+                turn.deficit += i64::from(QUANTUM);
                 self.ring.rotate_left(1);
                 continue;
             }
@@ -64,7 +64,7 @@ impl Fair {
             if *deficit > 0 {
                 return Some((tenant, *destination));
             }
-            *deficit += QUANTUM;
+            *deficit += i64::from(QUANTUM);
             turn.destinations.rotate_left(1);
         }
     }

@@ -117,12 +117,17 @@ pub enum Input {
         /// One for each delivery.
         answers: Vec<Started>,
     },
+    /// The answer to [`super::Effect::Unstart`], or that it can never be done.
+    Unstarted(AttemptId),
     /// This host was fenced: everything stops, nothing is recorded.
     Fenced,
     /// A destination was loaded, made or changed. New ones begin partial, and are refilled.
     Config(Box<Settings>),
     /// A destination is gone (deleted, or its shard moved away): forget its work once what is in flight is over.
     Gone(DestinationNo),
+    /// What still runs at these shards had its time, and must end now: they are given to another host. Comes after all
+    /// their destinations are `Gone`.
+    Cut(Vec<ShardNo>),
     /// Stable batches of a destination that were open when it was loaded. Comes right after its `Config`.
     Batches(Vec<StableBatch>),
     /// A stable batch is durable: its next attempt may start.

@@ -108,6 +108,7 @@ impl Engine {
             }
             destination.high = None;
             destination.window().forget();
+            self.unqueue(no, now, out);
             self.consider(no, now, out);
         }
     }

@@ -1,5 +1,6 @@
 //! What this host owns, until when, and the end of it.
 
+use super::caution::Care;
 use super::effect::Effect;
 use super::engine::Engine;
 use super::input::{AttemptId, Now};
@@ -81,6 +82,19 @@ impl Engine {
         }
     }
 
+    /// Cuts what runs at these shards. What was not settled costs no attempt, and is the next owner's to start.
+    pub(super) fn cut(&mut self, shards: &[ShardNo], out: &mut Vec<Effect>) {
+        if mutated!(NeverCut) {
+            return;
+        }
+        for (id, hand_over) in &mut self.attempts {
+            if shards.contains(&hand_over.destination.shard()) && !hand_over.aborted {
+                hand_over.aborted = true;
+                out.push(Effect::Abort(*id));
+            }
+        }
+    }
+
     /// Fenced: nothing of this engine counts any more.
     pub(super) fn stop(&mut self, out: &mut Vec<Effect>) {
         self.fenced = true;
@@ -90,6 +104,7 @@ impl Engine {
         self.going.clear();
         self.group.clear();
         self.fair.clear();
+        self.care = Care::default();
         self.timers.clear();
     }
 }

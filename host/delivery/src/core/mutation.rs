@@ -23,6 +23,8 @@ pub(crate) enum Mutation {
     LeaseByWallClock,
     /// Shards are given away while something of them runs. (Planted there too.)
     ReleasedBusy,
+    /// What runs at a shard that is given away is never cut.
+    NeverCut,
     /// A repeated end is taken as another one. (Planted in the simulated database.)
     EndedTwice,
     /// Results are written whatever became of their rows. (Planted there too.)
@@ -53,6 +55,10 @@ pub(crate) enum Mutation {
     SplitKeepsNumber,
     /// One member of a stable batch that must never be sent takes the others along.
     OneRefusedForAll,
+    /// What is to run alone runs beside others.
+    CompanyAllowed,
+    /// What is to run alone does not wait until the results of those before it are durable.
+    EndUnawaited,
     /// An attempt refers to the transcript of a request that did not carry its event.
     TranscriptMisplaced,
 }

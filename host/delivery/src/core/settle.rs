@@ -9,7 +9,7 @@ use super::group::Haste;
 use super::input::{AttemptId, Now, RecordId};
 use super::verdict::{UNTRIED_ALONE, Verdict, conclude, react, verdict};
 use super::window::{Entry, NonMin, Place, Slot};
-use railhead_model::{DeliveryKey, DestinationNo, Outcome, TenantNo};
+use railhead_model::{DeliveryKey, Outcome};
 use railhead_store::{Change, RecordAnswer};
 use rand::RngExt;
 
@@ -47,19 +47,27 @@ impl Engine {
         if let Some(number) = hand_over.batch {
             self.settle_batch(&mut hand_over, number, now, out);
         }
-        let no = hand_over.destination;
-        let Some(destination) = self.destinations.get_mut(&no) else { return };
-        if hand_over.batch.is_none() {
+        if let (Some(destination), None) = (self.destinations.get_mut(&hand_over.destination), hand_over.batch) {
             for slot in &hand_over.open {
                 destination.window().place(*slot, Place::Waiting);
             }
         }
+        if let Some(hand_over) = self.take_back(id, hand_over, out) {
+            self.over(id, &hand_over, now, out);
+        }
+    }
+
+    /// A hand-over is over, and of its starts only those are on record that a result follows.
+    pub(super) fn over(&mut self, id: AttemptId, hand_over: &HandOver, now: Now, out: &mut Vec<Effect>) {
+        self.care.over(id);
+        let no = hand_over.destination;
+        let Some(destination) = self.destinations.get_mut(&no) else { return };
         destination.calls = destination.calls.saturating_sub(1);
-        if left < hand_over.size {
+        if hand_over.open.len() < hand_over.size as usize {
             destination.caution = destination.caution.saturating_sub(1);
         }
         destination.probing &= !hand_over.probe;
-        conclude(destination, &hand_over, now);
+        conclude(destination, hand_over, now);
         if !destination.is_active() {
             destination.window().forget();
         }
@@ -70,6 +78,7 @@ impl Engine {
         let mut touched = std::collections::BTreeSet::new();
         for (item, answer) in self.group.recorded(record, answers) {
             let no = item.key.destination;
+            self.care.ended(item.key);
             if let Some(destination) = self.destinations.get_mut(&no) {
                 let unheard = apply(destination, &item, answer, now);
                 if unheard {
@@ -96,12 +105,14 @@ impl Engine {
             destination.in_flight = destination.in_flight.saturating_sub(count);
         }
         self.slots.give(hand_over.tenant, hand_over.slow, count);
-        for _ in 0..count {
-            let Some(no) = self.fair.freed(hand_over.tenant, hand_over.slow) else { break };
-            if let Some(destination) = self.destinations.get_mut(&no) {
-                destination.queued = false;
+        for careful in [true, false] {
+            for _ in 0..count {
+                let Some(no) = self.ring(careful).freed(hand_over.tenant, hand_over.slow) else { break };
+                if let Some(destination) = self.destinations.get_mut(&no) {
+                    destination.queued = false;
+                }
+                self.consider(no, now, out);
             }
-            self.consider(no, now, out);
         }
     }
 
@@ -116,13 +127,13 @@ impl Engine {
             Verdict::Again => destination.window().place(slot, Place::Waiting),
             Verdict::Record(change) => {
                 destination.window().place(slot, Place::Held);
-                let haste = match destination.settings.ordered {
+                // What follows in a lane, or is to run alone, waits for it.
+                let haste = match destination.settings.ordered || hand_over.careful {
                     true => Haste::AtOnce,
                     false if hand_over.open.is_empty() => Haste::IfIdle,
                     false => Haste::None,
                 };
-                let item = record_item(destination.settings.no, hand_over.tenant, slot, &entry, change, now);
-                self.hold(item, now, haste);
+                self.hold(record_item(hand_over, slot, &entry, change, now), now, haste);
             }
         }
     }
@@ -164,10 +175,10 @@ impl Engine {
             return batches.again(number);
         }
         batches.recording(number, results.len());
-        let haste = if destination.settings.ordered { Haste::AtOnce } else { Haste::IfIdle };
-        let (no, tenant) = (hand_over.destination, hand_over.tenant);
+        let hurries = destination.settings.ordered || hand_over.careful;
+        let haste = if hurries { Haste::AtOnce } else { Haste::IfIdle };
         for (slot, entry, change) in results {
-            self.hold(record_item(no, tenant, slot, &entry, change, now), now, haste);
+            self.hold(record_item(hand_over, slot, &entry, change, now), now, haste);
         }
     }
 }
@@ -225,7 +236,8 @@ fn apply(destination: &mut Destination, item: &RecordItem, answer: RecordAnswer,
     unheard
 }
 
-fn record_item(no: DestinationNo, tenant: TenantNo, slot: Slot, entry: &Entry, change: Change, now: Now) -> RecordItem {
-    let n = Some(entry.tries.saturating_add(1));
-    RecordItem { key: slot.key(no), tenant, rev: entry.rev, n, change, at: now.wall }
+fn record_item(hand_over: &HandOver, slot: Slot, entry: &Entry, change: Change, now: Now) -> RecordItem {
+    let n = hand_over.is_sent.then_some(entry.tries.saturating_add(1));
+    let key = slot.key(hand_over.destination);
+    RecordItem { key, tenant: hand_over.tenant, rev: entry.rev, n, change, at: now.wall }
 }

@@ -20,6 +20,8 @@ fn heard(shared: &Shared, hint: Hint) {
         // The engine takes no notice of what it does not own.
         Hint::Work(nos) => shared.input(Input::Hinted(nos)),
         Hint::Config(tenant, nos) => shared.follow(tenant, &nos),
+        Hint::Probe(nos) => shared.probe_here(nos),
+        Hint::Keys => shared.forget_keys(),
         Hint::Erased(uids) => uids.into_iter().for_each(|uid| shared.payloads.erase(uid)),
         Hint::Shards => shared.lease.news.notify_one(),
         Hint::Jobs => {
@@ -34,6 +36,7 @@ fn heard(shared: &Shared, hint: Hint) {
 fn anything(shared: &Shared) {
     shared.payloads.clear();
     shared.keyring.forget_all();
+    shared.forget_keys();
     shared.anything.notify_one();
     shared.reload.notify_one();
     shared.lease.news.notify_one();

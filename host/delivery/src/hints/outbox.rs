@@ -26,7 +26,9 @@ pub(crate) struct Outbox {
 struct Waiting {
     work: BTreeSet<DestinationNo>,
     config: BTreeMap<TenantNo, BTreeSet<DestinationNo>>,
+    probe: BTreeSet<DestinationNo>,
     erased: BTreeSet<EventUid>,
+    keys: bool,
     shards: bool,
     jobs: bool,
     all: bool,
@@ -40,6 +42,14 @@ impl Outbox {
 
     pub fn config(&self, tenant: TenantNo, nos: &[DestinationNo]) {
         self.add(|waiting| waiting.config.entry(tenant).or_default().extend(nos));
+    }
+
+    pub fn probe(&self, no: DestinationNo) {
+        self.add(|waiting| _ = waiting.probe.insert(no));
+    }
+
+    pub fn keys(&self) {
+        self.add(|waiting| waiting.keys = true);
     }
 
     pub fn erased(&self, uid: EventUid) {
@@ -88,7 +98,9 @@ impl Waiting {
         match hint {
             Hint::Work(nos) => self.work.extend(nos),
             Hint::Config(tenant, nos) => self.config.entry(tenant).or_default().extend(nos),
+            Hint::Probe(nos) => self.probe.extend(nos),
             Hint::Erased(uids) => self.erased.extend(uids),
+            Hint::Keys => self.keys = true,
             Hint::Shards => self.shards = true,
             Hint::Jobs => self.jobs = true,
             Hint::All => self.all = true,
@@ -97,7 +109,7 @@ impl Waiting {
 
     fn bound(&mut self) {
         let config = self.config.len() + self.config.values().map(BTreeSet::len).sum::<usize>();
-        if self.all || self.work.len() + self.erased.len() + config > MANY {
+        if self.all || self.work.len() + self.probe.len() + self.erased.len() + config > MANY {
             *self = Self { all: true, ..Self::default() };
         }
     }
@@ -115,6 +127,10 @@ impl Waiting {
         }
         let config = self.config.into_iter();
         hints.extend(config.map(|(tenant, nos)| Hint::Config(tenant, nos.into_iter().collect())));
+        if !self.probe.is_empty() {
+            hints.push(Hint::Probe(self.probe.into_iter().collect()));
+        }
+        hints.extend(self.keys.then_some(Hint::Keys));
         hints.extend(self.shards.then_some(Hint::Shards));
         hints.extend(self.jobs.then_some(Hint::Jobs));
         hints
@@ -155,12 +171,16 @@ mod tests {
         outbox.work(&[DestinationNo(2)]);
         outbox.config(TenantNo(5), &[]);
         outbox.jobs();
+        outbox.keys();
+        outbox.probe(DestinationNo(3));
         let hints = outbox.take().await;
         let work = Hint::Work(vec![DestinationNo(1), DestinationNo(2)]);
-        assert_eq!(hints, [work, Hint::Config(TenantNo(5), vec![]), Hint::Jobs]);
+        let probe = Hint::Probe(vec![DestinationNo(3)]);
+        let told = [work, Hint::Config(TenantNo(5), vec![]), probe, Hint::Keys, Hint::Jobs];
+        assert_eq!(hints, told);
         outbox.shards();
         outbox.put_back(hints);
-        assert_eq!(outbox.take().await.len(), 4);
+        assert_eq!(outbox.take().await.len(), 6);
     }
 
     #[tokio::test]

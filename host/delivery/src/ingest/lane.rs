@@ -1,13 +1,19 @@
 //! The accept lane: one task that owns all accept commits.
 
-use super::admission::{Admission, Bounds, Load, Ticket};
+mod batch;
+mod patient;
+
+use super::admission::{Admission, Bounds, Ticket};
 use super::gather::{Decision, Gather};
 use super::prepare::Prepared;
 use crate::draft::Overloaded;
 use crate::measures;
 use crate::options::Options;
 use crate::running::Shared;
-use railhead_store::{Accepted, NewEvent, StoreError};
+use batch::{Batch, Locks};
+use patient::Patient;
+use railhead_model::TenantNo;
+use railhead_store::Accepted;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +25,16 @@ struct Group {
     events: Vec<Prepared>,
     /// Its room in the queue, until it is answered.
     ticket: Ticket,
-    reply: oneshot::Sender<Answer>,
+    reply: oneshot::Sender<Vec<One>>,
 }
 
-type Answer = Result<Vec<Accepted>, Overloaded>;
-type One = Result<Accepted, Overloaded>;
+/// The answer to one event: whatever becomes of others that came with it.
+pub(crate) type One = Result<Accepted, Overloaded>;
 
 enum Message {
     Group(Group),
+    /// Of a tenant that was busy again and again: waits for it, beside the commits of all others.
+    Patient(TenantNo, Group),
     /// Answered once nothing waits and no commit runs.
     Flush(oneshot::Sender<()>),
 }
@@ -42,7 +50,6 @@ pub(crate) struct AcceptLane {
 /// The task's end, until it is spawned.
 pub(crate) struct AcceptQueue {
     from: mpsc::UnboundedReceiver<Message>,
-    admission: Arc<Admission>,
 }
 
 pub(crate) fn new(options: &Options) -> (AcceptLane, AcceptQueue) {
@@ -52,14 +59,25 @@ pub(crate) fn new(options: &Options) -> (AcceptLane, AcceptQueue) {
         wait_ms: options.accept_wait_ms,
         batch: options.accept_batch,
     });
-    (AcceptLane { to, admission: Arc::clone(&admission) }, AcceptQueue { from, admission })
+    (AcceptLane { to, admission }, AcceptQueue { from })
 }
 
 impl AcceptLane {
-    /// Hands events over for one commit; the answer comes in their order. `None`: the lane is closed.
-    pub fn send(&self, events: Vec<Prepared>, ticket: Ticket) -> Option<oneshot::Receiver<Answer>> {
+    /// Hands events over for one commit; the answers come in their order. `alone`: they are this tenant's, and wait for a
+    /// write of its configuration. `None`: the lane is closed.
+    pub fn send(
+        &self,
+        events: Vec<Prepared>,
+        ticket: Ticket,
+        alone: Option<TenantNo>,
+    ) -> Option<oneshot::Receiver<Vec<One>>> {
         let (reply, answer) = oneshot::channel();
-        self.to.send(Message::Group(Group { events, ticket, reply })).ok()?;
+        let group = Group { events, ticket, reply };
+        let message = match alone {
+            Some(tenant) => Message::Patient(tenant, group),
+            None => Message::Group(group),
+        };
+        self.to.send(message).ok()?;
         Some(answer)
     }
 
@@ -78,23 +96,25 @@ impl AcceptQueue {
         let mut queue = VecDeque::new();
         let mut flushes = Vec::new();
         let mut commits = JoinSet::new();
+        let mut patient = Patient::default();
         let mut gather = Gather::new(shared.options.accept_gather_ms);
         let mut came = Vec::new();
         let mut queued = 0;
         loop {
+            patient.start(&shared);
             let now = shared.clock.monotonic_ms();
             let wait = match gather.decide(now, queued, commits.len()) {
                 Decision::Commit => {
                     let batch = take(&mut queue, shared.options.accept_batch);
                     queued -= batch.iter().map(|group: &Group| group.events.len()).sum::<usize>();
                     gather.taken(now, queued);
-                    commits.spawn(commit(Arc::clone(&shared), batch, Arc::clone(&self.admission)));
+                    commits.spawn(commit(Arc::clone(&shared), batch));
                     continue;
                 }
                 Decision::WaitUntil(until) => Some(Duration::from_millis(until.saturating_sub(now))),
                 Decision::Wait => None,
             };
-            if queued == 0 && commits.is_empty() {
+            if queued == 0 && commits.is_empty() && patient.is_idle() {
                 for done in flushes.drain(..) {
                     let _: Result<(), ()> = oneshot::Sender::send(done, ()); // whoever asked may have given up
                 }
@@ -102,6 +122,7 @@ impl AcceptQueue {
             tokio::select! {
                 n = self.from.recv_many(&mut came, 256) => if n == 0 { break },
                 Some(_) = commits.join_next() => {}
+                () = patient.ended(), if patient.is_running() => {}
                 () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
             let now = shared.clock.monotonic_ms();
@@ -112,6 +133,7 @@ impl AcceptQueue {
                         gather.arrived(now, group.events.len());
                         queue.push_back(group);
                     }
+                    Message::Patient(tenant, group) => patient.came(tenant, group),
                     Message::Flush(done) => flushes.push(done),
                 }
             }
@@ -134,74 +156,12 @@ fn take(queue: &mut VecDeque<Group>, most: usize) -> Vec<Group> {
     batch
 }
 
-async fn commit(shared: Arc<Shared>, groups: Vec<Group>, admission: Arc<Admission>) {
-    let mut news = Vec::with_capacity(groups.len());
-    let mut opened = Vec::with_capacity(groups.len());
-    let mut waiting = Vec::with_capacity(groups.len());
-    for group in groups {
-        waiting.push((group.events.len(), group.ticket, group.reply));
-        for prepared in group.events {
-            news.push(prepared.new);
-            opened.push(prepared.event);
-        }
-    }
+async fn commit(shared: Arc<Shared>, groups: Vec<Group>) {
+    let admission = &shared.accept.admission;
+    let batch = Batch::new(groups);
     let no = admission.began(shared.clock.monotonic_ms());
-    let answers = store(&shared, &news).await;
+    let answers = batch.store(&shared, Locks::Skip).await;
     let took_ms = admission.ended(no, shared.clock.monotonic_ms());
     metrics::histogram!(measures::COMMIT_SECONDS, "lane" => "accept").record(took_ms as f64 / 1_000.0);
-    let is_stored = |answer: &One| *answer == Ok(Accepted::Stored);
-    let stored = news.iter().zip(&opened).zip(&answers).filter(|(_, answer)| is_stored(answer));
-    shared.stored(stored.map(|(event, _)| event));
-    let mut answers = answers.into_iter();
-    for (events, ticket, reply) in waiting {
-        drop(ticket);
-        let mine: Vec<One> = answers.by_ref().take(events).collect();
-        let _ = reply.send(mine.into_iter().collect()); // a caller that left is no reason to stop
-    }
-    let Load { events, bytes } = admission.load();
-    metrics::gauge!(measures::ACCEPT_QUEUE_EVENTS).set(events as f64);
-    metrics::gauge!(measures::ACCEPT_QUEUE_BYTES).set(bytes as f64);
-}
-
-/// Delays before a commit that could not be done is tried again; after the last one the callers are told.
-const RETRY_MS: [u64; 4] = [10, 50, 150, 400];
-/// How often a commit of unknown outcome is sent again, a quarter of a second apart.
-const REPEATS: usize = 40;
-
-/// Sends the same batch until its outcome is known, or the store has been away for too long. A batch that fails on its
-/// data is halved until the culprit is alone: what came with it is stored.
-async fn store(shared: &Shared, batch: &[NewEvent]) -> Vec<One> {
-    match repeat(shared, batch).await {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) if !error.is_retryable() && batch.len() > 1 => {
-            let (left, right) = batch.split_at(batch.len() / 2);
-            let mut answers = Box::pin(store(shared, left)).await;
-            answers.extend(Box::pin(store(shared, right)).await);
-            answers
-        }
-        Err(error) => {
-            tracing::error!(%error, events = batch.len(), "events could not be stored; their publishers are told");
-            vec![Err(Overloaded::Unavailable(error.to_string())); batch.len()]
-        }
-    }
-}
-
-async fn repeat(shared: &Shared, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
-    let mut delays = RETRY_MS.iter().copied();
-    let mut repeats = std::iter::repeat_n(250, REPEATS);
-    loop {
-        let error = match shared.store.accept(batch).await {
-            Ok(answers) if answers.len() == batch.len() => return Ok(answers),
-            Ok(_) => return Err(StoreError::Damaged("an accept was answered for other events".into())),
-            Err(error) => error,
-        };
-        let delay = match &error {
-            StoreError::Unavailable(_) => delays.next(),
-            StoreError::Unknown(_) => repeats.next(),
-            _ => None,
-        };
-        let Some(ms) = delay else { return Err(error) };
-        tracing::warn!(%error, events = batch.len(), "an accept commit is sent again");
-        tokio::time::sleep(Duration::from_millis(ms)).await;
-    }
+    batch.answer(&shared, answers);
 }

@@ -29,8 +29,8 @@ pub(crate) struct Keeper {
     loads: watch::Receiver<Wanted>,
     giving: Giving,
     suspects: Vec<ShardNo>,
-    cleared: mpsc::UnboundedReceiver<(ShardNo, u64)>,
-    clear: mpsc::UnboundedSender<(ShardNo, u64)>,
+    cleared: mpsc::UnboundedReceiver<ShardNo>,
+    clear: mpsc::UnboundedSender<ShardNo>,
     /// When the database is asked next, on the monotonic clock.
     next_ms: u64,
 }
@@ -58,6 +58,8 @@ impl Keeper {
         };
         tracing::info!(host = %shared.host, shards = owned.shards.len(), "joined");
         keeper.hold(before_ms, &owned);
+        // Those that have more than their share now need not find it out.
+        shared.outbox.shards();
         Ok(keeper)
     }
 
@@ -68,22 +70,24 @@ impl Keeper {
         loading.spawn(loader::run(Arc::clone(&self.shared), self.loads.clone()));
         let shared = Arc::clone(&self.shared);
         loop {
-            let wait = self.next_ms.saturating_sub(shared.clock.monotonic_ms());
+            let wake_ms = self.giving.next_ms().map_or(self.next_ms, |at| at.min(self.next_ms));
+            let wait = wake_ms.saturating_sub(shared.clock.monotonic_ms());
             let asked = tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(wait)) => true,
+                () = tokio::time::sleep(Duration::from_millis(wait)) => false,
                 () = shared.lease.news.notified() => {
                     tokio::time::sleep(GATHER).await;
                     true
                 }
                 cleared = self.cleared.recv() => {
-                    cleared.into_iter().for_each(|(shard, round)| self.giving.cleared(shard, round));
+                    cleared.into_iter().for_each(|shard| self.giving.cleared(shard));
                     tokio::time::sleep(GATHER).await;
                     false
                 }
             };
-            while let Ok((shard, round)) = self.cleared.try_recv() {
-                self.giving.cleared(shard, round);
+            while let Ok(shard) = self.cleared.try_recv() {
+                self.giving.cleared(shard);
             }
+            self.cut();
             // First: what is given back stays out of what runs here until it is certain, and can wait.
             let turn = match asked || self.next_ms <= shared.clock.monotonic_ms() {
                 true => self.renew().await,
@@ -101,6 +105,18 @@ impl Keeper {
                     self.next_ms = shared.clock.monotonic_ms() + AGAIN_MS;
                 }
             }
+        }
+    }
+
+    /// Cuts what still runs at shards that are given away and had their time.
+    fn cut(&mut self) {
+        let late = self.giving.overdue(self.shared.clock.monotonic_ms());
+        if !late.is_empty() {
+            tracing::info!(
+                shards = late.len(),
+                "what still runs at shards that are given away is cut, and repeated there"
+            );
+            self.shared.input(Input::Cut(late));
         }
     }
 
@@ -141,10 +157,7 @@ impl Keeper {
         let shared = Arc::clone(&self.shared);
         let now_ms = shared.clock.monotonic_ms();
         let all: BTreeSet<ShardNo> = owned.shards.iter().map(|(no, _)| *no).collect();
-        let kept = self.giving.give_up(&all, now_ms, &shared.options);
-        if kept > 0 {
-            tracing::info!(shards = kept, "shards are kept for now: what is in flight there takes too long");
-        }
+        self.giving.keep(&all);
         let begun = match shared.is_accepting() {
             true => self.giving.begin(owned, now_ms, &shared.options),
             false => Vec::new(),
@@ -159,8 +172,8 @@ impl Keeper {
         if self.wanted.send_if_modified(|wanted| wanted.change(&mine)) {
             shared.fleet.outside(&mine).into_iter().for_each(|no| config::drop_destination(&shared, no));
         }
-        for (shard, round) in begun {
-            shared.tell(Message::Clear(Cleared { shard, round, tell: self.clear.clone() }));
+        for shard in begun {
+            shared.tell(Message::Clear(Cleared { shard, tell: self.clear.clone() }));
         }
     }
 

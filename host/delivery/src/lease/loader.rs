@@ -1,16 +1,13 @@
 //! Follows what is owned: loads the destinations of shards that came.
 
 use crate::config;
+use crate::patience::patiently;
 use crate::running::Shared;
 use railhead_model::ShardNo;
 use railhead_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
-
-/// Pause before destinations that could not be loaded are loaded again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Shards that are to be loaded, each with the number of its coming: one that went and came is loaded again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,10 +54,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut wanted: watch::Receiver<Wanted>
 }
 
 async fn load(shared: &Shared, gained: &[ShardNo]) {
-    if patiently(shared, gained).await.is_err() {
+    if load_patiently(shared, gained).await.is_err() {
         // Something there cannot be read, however often: the other shards must not wait for it.
         for shard in gained {
-            if let Err(error) = patiently(shared, std::slice::from_ref(shard)).await {
+            if let Err(error) = load_patiently(shared, std::slice::from_ref(shard)).await {
                 tracing::error!(%error, shard = shard.0, "a shard's destinations cannot be loaded; a reload tries again");
             }
         }
@@ -68,17 +65,8 @@ async fn load(shared: &Shared, gained: &[ShardNo]) {
     tracing::info!(shards = gained.len(), destinations = shared.fleet.len(), "destinations loaded");
 }
 
-/// Until the database answers.
-async fn patiently(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
-    loop {
-        match config::load_shards(shared, shards).await {
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%error, "destinations cannot be loaded now; it is tried again");
-                tokio::time::sleep(AGAIN).await;
-            }
-            answer => return answer,
-        }
-    }
+async fn load_patiently(shared: &Shared, shards: &[ShardNo]) -> Result<(), StoreError> {
+    patiently("destinations cannot be loaded", || config::load_shards(shared, shards)).await
 }
 
 #[cfg(test)]

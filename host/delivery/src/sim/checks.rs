@@ -167,6 +167,12 @@ impl Checks {
         Ok(())
     }
 
+    /// What went with this delivery in one stable batch.
+    pub fn batch_of(&self, key: DeliveryKey) -> &[DeliveryKey] {
+        let number = self.member_of.get(&key);
+        number.and_then(|number| self.batches.get(&(key.destination, *number))).map_or(&[], Vec::as_slice)
+    }
+
     /// After everything calmed down, everything has ended.
     pub fn at_the_end(&self, store: &ModelCore) -> Result<(), Failure> {
         self.all_kept(store)?;

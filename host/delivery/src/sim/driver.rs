@@ -32,7 +32,9 @@ impl World {
                 let delay = if self.fault(Fault::StalledSend, stalled) { self.between(500, 8_000) } else { 0 };
                 self.at(delay, Event::Send(at, effect));
             }
-            Effect::Start { id, deliveries } => self.at(soon, Event::Op(at, Op::Start(id, deliveries))),
+            Effect::Start { id, deliveries, alone } => self.at(soon, Event::Op(at, Op::Start(id, deliveries, alone))),
+            Effect::Unstart { id, deliveries } => self.at(soon, Event::Op(at, Op::Unstart(id, deliveries))),
+            Effect::Abort(id) if !self.hosts[at.host].running.contains_key(&id) => {} // its start is not on record yet
             Effect::Abort(id) => {
                 self.reached.count(Fault::Abort);
                 self.at(soon, Event::Input(at, Input::AttemptOver(id)));
@@ -112,7 +114,9 @@ impl World {
         if !self.holds_lease(self.hosts[at.host].id) {
             self.reached.count(Fault::LateAttempt);
         }
-        self.answers(at, *id, *destination, items, batch.is_some());
+        if !self.kills(at, items) {
+            self.answers(at, *id, *destination, items, batch.is_some());
+        }
     }
 
     /// What the database knows must agree: the lease lives, and the shard is this host's.

@@ -39,6 +39,10 @@ pub enum Check {
     Liveness,
     /// Attempts carry the configuration that their host has seen, and it sees changes in time.
     Revision,
+    /// What a host did not survive runs alone at the next.
+    Alone,
+    /// Only what kills its host dies as poisoned.
+    Poison,
     /// A withdrawn credential cuts the calls that carry it.
     Withdrawal,
 }

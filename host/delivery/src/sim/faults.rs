@@ -5,6 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Every so many seeds have a world in which something kills its host.
+const KILLER_EVERY: u64 = 4;
+
 /// A class of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -32,6 +35,16 @@ pub enum Fault {
     TakenOver,
     /// A shard was found to have lost its hosts again and again, and a start was put on record first.
     StartRecorded,
+    /// What a host did not survive was started alone.
+    StartedAlone,
+    /// The answer to a start was lost, and it was put on record again.
+    LostStart,
+    /// A start came to nothing, and was taken back.
+    StartTakenBack,
+    /// A host died of what it sent.
+    Killed,
+    /// It did so while others were on record as started, which are innocent.
+    KilledInCompany,
     /// A host gave away what was beyond its share.
     Surplus,
     /// The answer to a lease statement was lost.
@@ -56,6 +69,8 @@ pub enum Fault {
     Abort,
     /// A shard went to another host by consent.
     HandOver,
+    /// What ran at a shard that was given away had its time, and was cut.
+    CutShort,
     /// A refill could not be read.
     FailedRefill,
     /// An open stable batch was found at a take-over.
@@ -84,7 +99,7 @@ pub enum Fault {
     SharedTranscript,
 }
 
-const ALL: [Fault; 37] = [
+const ALL: [Fault; 43] = [
     Fault::DelayedRead,
     Fault::LostAnswer,
     Fault::UnknownBeforeCommit,
@@ -97,6 +112,11 @@ const ALL: [Fault; 37] = [
     Fault::StoppedAtTheWire,
     Fault::TakenOver,
     Fault::StartRecorded,
+    Fault::StartedAlone,
+    Fault::LostStart,
+    Fault::StartTakenBack,
+    Fault::Killed,
+    Fault::KilledInCompany,
     Fault::Surplus,
     Fault::LostLease,
     Fault::SkewedClock,
@@ -109,6 +129,7 @@ const ALL: [Fault; 37] = [
     Fault::StaleRoute,
     Fault::Abort,
     Fault::HandOver,
+    Fault::CutShort,
     Fault::FailedRefill,
     Fault::BatchTakenOver,
     Fault::BlockedLane,
@@ -170,12 +191,14 @@ pub struct Plan {
     pub clocks_are_off: bool,
     /// Some destinations are always good: what waits there has no excuse.
     pub some_are_steady: bool,
+    /// One event kills whoever sends it. No host dies of anything else then.
+    pub has_killer: bool,
     /// Crashes, pauses, outages: the mean time between two, in milliseconds.
     pub trouble_ms: u64,
 }
 
 impl Plan {
-    pub fn new(random: &mut ChaCha8Rng) -> Self {
+    pub fn new(seed: u64, random: &mut ChaCha8Rng) -> Self {
         let mut chance = |most: f64| if random.random_bool(0.3) { 0.0 } else { random.random::<f64>() * most };
         Self {
             delayed_read: chance(0.5),
@@ -187,6 +210,7 @@ impl Plan {
             stopped_at_the_wire: chance(0.004),
             clocks_are_off: random.random_bool(0.7),
             some_are_steady: random.random_bool(0.4),
+            has_killer: seed.is_multiple_of(KILLER_EVERY),
             trouble_ms: random.random_range(4_000..40_000),
         }
     }

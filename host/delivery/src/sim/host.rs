@@ -29,6 +29,15 @@ pub struct Running {
     pub revision: Option<i64>,
 }
 
+/// A shard on its way to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Giving {
+    /// Since when.
+    pub since: u64,
+    /// What ran there had its time, on the host's monotonic clock.
+    pub cut_at: Option<u64>,
+}
+
 pub struct Host {
     pub alive: bool,
     /// Counts its processes.
@@ -43,8 +52,10 @@ pub struct Host {
     /// On its monotonic clock.
     pub until: u64,
     pub shards: BTreeSet<ShardNo>,
+    /// Those that lost their hosts again and again.
+    pub suspects: BTreeSet<ShardNo>,
     /// Given away, and not out of our hands yet.
-    pub releasing: BTreeSet<ShardNo>,
+    pub releasing: BTreeMap<ShardNo, Giving>,
     pub lease_busy_until: u64,
     /// A take-over would find something.
     pub wants_more: bool,
@@ -77,7 +88,8 @@ impl Host {
             wake: None,
             until: 0,
             shards: BTreeSet::new(),
-            releasing: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            releasing: BTreeMap::new(),
             lease_busy_until: 0,
             wants_more: false,
             renewed_at: 0,
@@ -174,20 +186,22 @@ impl World {
     pub fn crash(&mut self, host: usize) {
         if self.hosts[host].alive {
             self.reached.count(Fault::Crash);
+            self.poison.died_by_chance();
             self.stop(host);
             let again = self.between(100, 12_000);
             self.at(again, Event::Start(host));
         }
     }
 
-    fn stop(&mut self, host: usize) {
+    pub fn stop(&mut self, host: usize) {
         self.note(format_args!("host {host} dies"));
         self.disturb();
         self.hosts[host].alive = false;
     }
 
     pub fn pause(&mut self, index: usize) {
-        let ms = self.between(500, 14_000);
+        // Where hosts are killed, nothing else is to look like it.
+        let ms = self.between(500, if self.plan.has_killer { 3_000 } else { 14_000 });
         self.disturb();
         let until = self.now + ms;
         let host = &mut self.hosts[index];
@@ -217,6 +231,7 @@ impl World {
         }
         if fenced {
             // The process starts again under a new id.
+            self.poison.died_by_chance();
             self.stop(at.host);
             let again = self.between(50, 1_000);
             self.at(again, Event::Start(at.host));

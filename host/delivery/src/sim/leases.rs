@@ -2,6 +2,7 @@
 
 use super::failure::{Check, Failure};
 use super::faults::Fault;
+use super::host::Giving;
 use super::store::Op;
 use super::world::{At, Event, World};
 use crate::core::mutation::Mutation;
@@ -15,8 +16,12 @@ use std::collections::BTreeSet;
 
 /// How often a lease is renewed, in milliseconds.
 const RENEW_MS: u64 = 2_000;
+/// How long what runs at a shard that is given away may go on, in milliseconds.
+pub const GIVE_MS: u64 = 5_000;
 /// Subtracted from the lease on the host's own clock.
 const MARGIN_MS: u64 = 1_000;
+/// How long an answer to a lease statement is waited for, in milliseconds.
+const BUSY_MS: u64 = 3_000;
 /// How often the survey runs, in milliseconds.
 pub const SURVEY_MS: u64 = 5_000;
 
@@ -39,6 +44,7 @@ pub struct Loaded {
 impl World {
     pub fn lease_loop(&mut self, at: At) -> Result<(), Failure> {
         self.at(400, Event::LeaseLoop(at));
+        self.cut_what_is_late(at)?;
         let host = &mut self.hosts[at.host];
         // One lease statement at a time: an older answer must not bring back what was given away since.
         if host.lease_busy_until > self.now {
@@ -47,7 +53,7 @@ impl World {
         let mono = host.clock.mono(self.now);
         let busy_too = self.fault == Some(Mutation::ReleasedBusy);
         let clear: Vec<_> =
-            host.releasing.iter().filter(|no| busy_too || host.engine.is_clear(**no)).copied().collect();
+            host.releasing.keys().filter(|no| busy_too || host.engine.is_clear(**no)).copied().collect();
         let op = if host.renewed_at + RENEW_MS <= mono || host.until == 0 {
             Op::Renew(mono)
         } else if !clear.is_empty() {
@@ -57,7 +63,7 @@ impl World {
         } else {
             return Ok(());
         };
-        host.lease_busy_until = self.now + 3_000;
+        host.lease_busy_until = self.now + BUSY_MS;
         let soon = self.between(1, 60);
         self.at(soon, Event::Op(at, op));
         Ok(())
@@ -91,6 +97,8 @@ impl World {
             self.leases.insert(id, self.now + LEASE_MS as u64);
         }
         if self.fault(Fault::LostLease, 0.02) {
+            // Given up after a while, and sent again.
+            self.hosts[at.host].releasing.values_mut().for_each(|giving| giving.since += BUSY_MS);
             return Ok(());
         }
         let soon = self.between(1, 60);
@@ -112,12 +120,12 @@ impl World {
         let surplus: BTreeSet<ShardNo> = owned.surplus().collect();
         let suspects = owned.suspects.clone();
         if !answer.released.is_empty() {
-            host.releasing.retain(|no| !answer.released.contains(no));
+            host.releasing.retain(|no, _| !answer.released.contains(no));
             self.reached.count(Fault::HandOver);
             return Ok(());
         }
         let owned: BTreeSet<ShardNo> =
-            owned.shards.into_iter().map(|(no, _)| no).filter(|no| !host.releasing.contains(no)).collect();
+            owned.shards.into_iter().map(|(no, _)| no).filter(|no| !host.releasing.contains_key(no)).collect();
         if let Some(sent) = answer.renewed {
             host.renewed_at = sent;
             host.until = host.until.max(sent + LEASE_MS as u64 - MARGIN_MS);
@@ -134,6 +142,10 @@ impl World {
         let input =
             Input::Lease { host: host.id, until_mono_ms: host.until, shards: host.shards.iter().copied().collect() };
         self.input(at, input)?;
+        let before = std::mem::replace(&mut self.hosts[at.host].suspects, suspects.iter().copied().collect());
+        if before != self.hosts[at.host].suspects {
+            self.disturb();
+        }
         self.input(at, Input::Suspects(suspects))?;
         if !new.is_empty() {
             let soon = self.between(1, 30);
@@ -201,11 +213,31 @@ impl World {
         host.known.retain(|no, _| !going.contains(&no.shard()));
         let (id, all) = (host.id, going.iter().copied().collect::<Vec<_>>());
         self.rotation.released(id, &all);
-        let host = &mut self.hosts[at.host];
-        host.releasing.extend(going);
+        let (now, host) = (self.now, &mut self.hosts[at.host]);
+        let cut_at = Some(host.clock.mono(now) + GIVE_MS);
+        host.releasing.extend(going.into_iter().map(|no| (no, Giving { since: now, cut_at })));
         let (id, until_mono_ms, shards) = (host.id, host.until, host.shards.iter().copied().collect());
         self.input(at, Input::Lease { host: id, until_mono_ms, shards })?;
         nos.into_iter().try_for_each(|no| self.input(at, Input::Gone(no)))
+    }
+}
+
+impl World {
+    /// What still runs at shards that are given away, after its time.
+    fn cut_what_is_late(&mut self, at: At) -> Result<(), Failure> {
+        let host = &mut self.hosts[at.host];
+        let mono = host.clock.mono(self.now);
+        let mut late = Vec::new();
+        for (no, giving) in &mut host.releasing {
+            if giving.cut_at.take_if(|cut_at| *cut_at <= mono).is_some() && !host.engine.is_clear(*no) {
+                late.push(*no);
+            }
+        }
+        if late.is_empty() {
+            return Ok(());
+        }
+        self.reached.count(Fault::CutShort);
+        self.input(at, Input::Cut(late))
     }
 }
 

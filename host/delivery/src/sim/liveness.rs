@@ -7,7 +7,8 @@
 
 use super::failure::{Check, Failure};
 use super::host::{HELD, Host, IN_FLIGHT, Running};
-use super::leases::SURVEY_MS;
+use super::leases::{GIVE_MS, SURVEY_MS};
+use super::receiver::MAX_ANSWER_MS;
 use super::store::MAX_READ_MS;
 use super::world::{Event, World};
 use crate::core::{AttemptId, Input, Settings};
@@ -26,6 +27,12 @@ const LOOK_MS: u64 = 1_000;
 const STATEMENTS_MS: u64 = 4_500;
 /// The survey's period, the lease, and the simulated delays: a read that is under way and the one after it.
 const BOUND_MS: u64 = SURVEY_MS + LEASE_MS as u64 + 2 * MAX_READ_MS + STATEMENTS_MS;
+/// A shard that is given away is out of a host's hands within this, whatever runs there: what runs has its time, a read
+/// may be under way, and there are results and the release to be written.
+const GIVEN_MS: u64 = GIVE_MS + MAX_READ_MS + STATEMENTS_MS;
+/// Suspects wait for each other: for each of the other destinations of a world one that hangs alone, and a round beside it,
+/// in milliseconds.
+const SUSPECTS_MS: u64 = 8 * 2 * MAX_ANSWER_MS;
 /// The longest that a destination rests after something came back untried, in milliseconds.
 const UNTRIED_MS: u64 = 30_000;
 /// The longest that a throttled one rests, in milliseconds.
@@ -174,6 +181,7 @@ impl World {
             self.disturb();
             return Ok(());
         }
+        self.hosts.iter().filter(|host| self.is_up(host)).try_for_each(|host| self.gives(host))?;
         let mut could: BTreeMap<DestinationNo, Vec<WorkRow>> = BTreeMap::new();
         for row in self.could_start() {
             could.entry(row.key.destination).or_default().push(row);
@@ -185,8 +193,18 @@ impl World {
         Ok(())
     }
 
+    /// Nothing that runs keeps a shard from going.
+    fn gives(&self, host: &Host) -> Result<(), Failure> {
+        let quiet = self.liveness.disturbed.max(host.paused_until);
+        let late = host.releasing.iter().find(|(_, giving)| self.now > giving.since.max(quiet) + GIVEN_MS);
+        late.map_or(Ok(()), |(no, giving)| {
+            Err(Failure::new(Check::Liveness, format!("{no:?} is on its way since {}, and still here", giving.since)))
+        })
+    }
+
     fn watch(&mut self, no: DestinationNo, rows: &[WorkRow]) -> Result<(), Failure> {
         let (is_live, has_room) = (self.is_live(no), self.has_room(no));
+        let bound = BOUND_MS + if self.is_suspect(no) { SUSPECTS_MS } else { 0 };
         let now = self.now;
         let Some(watched) = self.liveness.destinations.get_mut(&no) else { return Ok(()) };
         if !is_live {
@@ -203,7 +221,7 @@ impl World {
             return Ok(());
         }
         let since = *watched.idle_since.get_or_insert(now);
-        if now - since > BOUND_MS {
+        if now - since > bound {
             let what = format!("{} of {} at {no} could start since {since}, and nothing did", rows[0].key, rows.len());
             return Err(Failure::new(Check::Liveness, what));
         }
@@ -219,8 +237,12 @@ impl World {
         let Some(watched) = self.liveness.destinations.get(&no) else { return false };
         let awake = watched.is_active && !watched.is_open && watched.rests_until <= self.now;
         // What is given away waits for what runs.
-        let leaving = self.owner(no).is_some_and(|host| self.hosts[host].releasing.contains(&no.shard()));
+        let leaving = self.owner(no).is_some_and(|host| self.hosts[host].releasing.contains_key(&no.shard()));
         awake && !leaving
+    }
+
+    fn is_suspect(&self, no: DestinationNo) -> bool {
+        self.owner(no).is_some_and(|host| self.hosts[host].suspects.contains(&no.shard()))
     }
 
     /// True if a slot is free for certain, and nothing of it is in flight.

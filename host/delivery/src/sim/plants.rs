@@ -42,6 +42,7 @@ planted! {
     finds_a_wire_without_a_last_look_at_the_lease: WireUnchecked by Lease;
     finds_a_lease_by_the_wall_clock: LeaseByWallClock by Lease;
     finds_shards_given_away_while_they_are_busy: ReleasedBusy by Owner;
+    finds_a_shard_that_waits_for_what_runs_there: NeverCut by Liveness;
     finds_an_ignored_fence: FenceIgnored by Fence;
     finds_an_ignored_revision: RevIgnored by Refusal;
     finds_a_refused_write_that_changes_something: RefusalLies by Refusal;
@@ -57,5 +58,7 @@ planted! {
     finds_a_refill_that_ends_early: RefillEndsEarly by Lane;
     finds_an_old_configuration_that_wins: OldConfigWins by Revision;
     finds_a_configuration_that_is_never_seen: ConfigUnsurveyed by Revision;
+    finds_innocents_beside_what_kills_its_host: CompanyAllowed by Poison;
+    finds_one_alone_before_the_results_of_others: EndUnawaited by Alone;
     finds_a_call_with_a_withdrawn_credential: WithdrawalIgnored by Withdrawal;
 }

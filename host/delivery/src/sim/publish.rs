@@ -60,6 +60,9 @@ impl World {
             payload_bytes: SIZES[self.random.random_range(0..SIZES.len())],
         };
         self.route(&mut event);
+        if self.plan.has_killer {
+            self.poison.published(self.now, uid);
+        }
         event
     }
 

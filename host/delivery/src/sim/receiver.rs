@@ -39,6 +39,9 @@ const MOODS: [Mood; 15] = [
     Mood::Leaving,
 ];
 
+/// The longest that an answer takes, in milliseconds.
+pub const MAX_ANSWER_MS: u64 = 20_000;
+
 /// The code of an event that no request carries, because of what it is.
 pub const NOT_SENT: &str = "not-json";
 
@@ -77,7 +80,7 @@ impl Mood {
             Self::Hanging => {
                 let arrived = random.random_bool(0.5);
                 Answer {
-                    after_ms: random.random_range(2_000..9_000),
+                    after_ms: random.random_range(2_000..MAX_ANSWER_MS),
                     outcome: Outcome::Uncertain(reason("timeout")),
                     arrived,
                 }

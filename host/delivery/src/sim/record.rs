@@ -65,6 +65,7 @@ impl World {
         }
         for ((item, answer), before) in items.iter().zip(&answers).zip(&before) {
             self.committed(item, *answer, before)?;
+            self.poison.recorded(item.key);
             checks::transcript(&self.store, item.tenant, item.key, item.n.unwrap_or_default())?;
         }
         Ok(Some(answers))
@@ -105,6 +106,7 @@ impl World {
         match (answer, &item.change) {
             (RecordAnswer::Applied(_), Change::End { end, code, .. }) if before.rev() != Some(item.rev) => {
                 self.checks.ended_of(item.key, code)?;
+                self.poison.ended_of(&self.store, &self.checks, item.key, code)?;
                 self.checks.ended(item.key, *end)?;
                 Err(Failure::new(Check::Refusal, format!("{} was ended over a change", item.key)))
             }
@@ -113,6 +115,7 @@ impl World {
             }
             (RecordAnswer::Applied(_), Change::End { end, code, .. }) => {
                 self.checks.ended_of(item.key, code)?;
+                self.poison.ended_of(&self.store, &self.checks, item.key, code)?;
                 self.checks.ended(item.key, *end)
             }
             (RecordAnswer::Refused, _) if !before.is(&self.store, item.key, true) => {

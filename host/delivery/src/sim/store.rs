@@ -16,7 +16,8 @@ pub enum Op {
     Refill(RefillAsk),
     Record(RecordId, Vec<RecordItem>),
     SaveHealth(DestinationNo, Health),
-    Start(AttemptId, Vec<DeliveryKey>),
+    Start(AttemptId, Vec<DeliveryKey>, bool),
+    Unstart(AttemptId, Vec<DeliveryKey>),
     OpenBatch(StableBatch),
     CloseBatch(DestinationNo, u64),
     Disable(DestinationNo),
@@ -29,7 +30,7 @@ pub enum Op {
 }
 
 /// From a statement that did not work to the next try, in milliseconds.
-const AGAIN_MS: u64 = 300;
+pub const AGAIN_MS: u64 = 300;
 /// The longest that a read is on its way, in milliseconds.
 pub const MAX_READ_MS: u64 = 3_000;
 
@@ -51,7 +52,8 @@ impl World {
                     return self.fenced_write(at, |store, id| store.save_health(id, &[(no, health)])).map(drop);
                 }
             }
-            Op::Start(id, deliveries) => return self.start_op(at, id, deliveries),
+            Op::Start(id, keys, alone) => return self.start_op(at, id, keys, alone),
+            Op::Unstart(id, keys) => return self.unstart_op(at, id, keys),
             Op::OpenBatch(batch) => return self.open_batch(at, batch),
             Op::CloseBatch(no, number) => {
                 if self.is_out() {
@@ -70,7 +72,7 @@ impl World {
     }
 
     /// A fenced write: true if it was done, false if it was refused. Refused, it has changed no batch.
-    fn fenced_write(
+    pub fn fenced_write(
         &mut self,
         at: At,
         write: impl FnOnce(&mut ModelCore, HostId) -> Result<(), StoreError>,
@@ -109,25 +111,6 @@ impl World {
         let slow = self.plan.delayed_read;
         let delay = if self.fault(Fault::DelayedRead, slow) { self.between(50, MAX_READ_MS) } else { soon };
         self.at(delay, Event::Input(at, Input::Refilled { destination: no, rows }));
-    }
-
-    /// Puts on record what a suspect starts.
-    fn start_op(&mut self, at: At, attempt: AttemptId, deliveries: Vec<DeliveryKey>) -> Result<(), Failure> {
-        if self.is_out() || self.chance(0.05) {
-            self.at(AGAIN_MS, Event::Op(at, Op::Start(attempt, deliveries)));
-            return Ok(());
-        }
-        let mut answers = Vec::new();
-        let start = |store: &mut ModelCore, id| {
-            answers = store.start(id, &deliveries)?;
-            Ok(())
-        };
-        if self.fenced_write(at, start)? {
-            self.reached.count(Fault::StartRecorded);
-            let soon = self.between(1, 8);
-            self.at(soon, Event::Input(at, Input::Started { attempt, answers }));
-        }
-        Ok(())
     }
 
     fn open_batch(&mut self, at: At, batch: StableBatch) -> Result<(), Failure> {

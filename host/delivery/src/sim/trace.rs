@@ -55,9 +55,11 @@ pub fn input_numbers(input: &Input) -> [u64; 3] {
         Input::Lease { until_mono_ms, shards, .. } => [10, *until_mono_ms, shards.len() as u64],
         Input::Suspects(shards) => [19, shards.len() as u64, 0],
         Input::Started { attempt, answers } => [20, attempt.0, answers.len() as u64],
+        Input::Unstarted(id) => [33, id.0, 0],
         Input::Fenced => [11, 0, 0],
         Input::Config(settings) => [12, settings.no.0 as u64, settings.state as u64],
         Input::Gone(no) => [13, no.0 as u64, 0],
+        Input::Cut(shards) => [32, shards.len() as u64, 0],
         Input::Batches(batches) => [14, batches.len() as u64, batches.iter().map(|batch| batch.number >> 8).sum()],
         Input::BatchOpened(no, number) => [15, no.0 as u64, *number],
         Input::BatchClosed(no, number) => [18, no.0 as u64, *number],
@@ -73,7 +75,8 @@ pub fn effect_numbers(effect: &Effect) -> [u64; 3] {
             let members = items.iter().map(|item| (item.key.event.0.as_u128() as u64 >> 8) + u64::from(item.n));
             [21, id.0, members.sum()]
         }
-        Effect::Start { id, deliveries } => [31, id.0, deliveries.len() as u64],
+        Effect::Start { id, deliveries, alone } => [31, id.0, 2 * deliveries.len() as u64 + u64::from(*alone)],
+        Effect::Unstart { id, deliveries } => [34, id.0, deliveries.len() as u64],
         Effect::Abort(id) => [22, id.0, 0],
         Effect::Refill(ask) => [23, ask.destination.0 as u64, u64::from(ask.limit)],
         Effect::Record { id, items } => [24, id.0, items.iter().map(|item| u64::from(item.rev) + 1).sum()],

@@ -6,6 +6,7 @@ use super::faults::{Fault, Plan, Reached};
 use super::host::Host;
 use super::liveness::Liveness;
 use super::people;
+use super::poison::Poison;
 use super::receiver::Mood;
 use super::rotation::Rotation;
 use super::store::Op;
@@ -65,6 +66,8 @@ pub enum Event {
     Hint(DestinationNo),
     Trouble,
     Start(usize),
+    /// What a host sent is the end of it.
+    Killed(At),
     Mood(DestinationNo),
     Person,
     Jobs,
@@ -85,6 +88,7 @@ pub struct World {
     pub checks: Checks,
     pub liveness: Liveness,
     pub rotation: Rotation,
+    pub poison: Poison,
     /// Until when the database has each host's lease live, in true time.
     pub leases: BTreeMap<HostId, u64>,
     pub reached: Reached,
@@ -98,7 +102,7 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, fault: Option<Mutation>, keep: bool) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let plan = Plan::new(&mut random);
+        let plan = Plan::new(seed, &mut random);
         let mut world = Self {
             now: 0,
             count: 0,
@@ -111,6 +115,7 @@ impl World {
             checks: Checks::default(),
             liveness: Liveness::default(),
             rotation: Rotation::default(),
+            poison: Poison::default(),
             leases: BTreeMap::new(),
             reached: Reached::default(),
             trace: Trace::new(keep),
@@ -197,6 +202,10 @@ impl World {
             Event::Hint(no) => self.hint(no),
             Event::Trouble => self.trouble(),
             Event::Start(host) => self.start(host),
+            Event::Killed(at) => {
+                self.killed(at);
+                Ok(())
+            }
             Event::Mood(no) => self.mood(no),
             Event::Person => self.person(),
             Event::Jobs => self.jobs(),
@@ -257,6 +266,7 @@ impl World {
         }
         let host = self.between(0, HOSTS as u64 - 1) as usize;
         match self.between(0, 5) {
+            0 if self.plan.has_killer => {} // hosts die of it alone
             0 => self.crash(host),
             1 | 2 => self.pause(host),
             3 => {
@@ -315,6 +325,7 @@ impl Event {
             | Self::Leased(at, _)
             | Self::Loaded(at, _)
             | Self::Survey(at)
+            | Self::Killed(at)
             | Self::Push(at, _) => Some(*at),
             _ => None,
         }

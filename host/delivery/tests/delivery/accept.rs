@@ -1,8 +1,8 @@
 //! Publishing: answers, duplicates, refusals, and a store that fails.
 
-use crate::store::Fault;
+use crate::store::{Fault, Trouble};
 use crate::world::{ORDER, World, delivery, order};
-use railhead_delivery::{Draft, Options, Overloaded, Published, Refusal};
+use railhead_delivery::{Draft, Options, Overloaded, Published, Refusal, TestError};
 use railhead_model::{DestinationState, End, Verdict};
 use railhead_store::directory::{Directory as _, Expect};
 use railhead_store::history::History as _;
@@ -34,7 +34,7 @@ async fn no_answer_comes_before_the_commit() {
     world.store.accepts.close();
     let publish = world.delivery.publish(world.environment, vec![order()]);
     let mut publish = std::pin::pin!(publish);
-    let early = tokio::time::timeout(std::time::Duration::from_secs(60), &mut publish).await;
+    let early = tokio::time::timeout(std::time::Duration::from_secs(20), &mut publish).await;
     assert!(early.is_err(), "answered before the commit: {early:?}");
     assert!(world.connectors.calls().is_empty(), "delivered before the commit");
     world.store.accepts.open();
@@ -216,4 +216,100 @@ async fn a_tenant_that_cannot_be_read_fails_its_own_events_only() {
     assert!(matches!(&published[..], [Published::Unavailable(_), Published::Accepted { deliveries: 1, .. }]));
     let alone = world.delivery.publish(world.environment, vec![theirs(), theirs()]).await;
     assert!(matches!(alone, Err(Overloaded::Unavailable(_))), "{alone:?}");
+}
+
+/// An event of another tenant, which meets this trouble.
+async fn troubled(world: &World, trouble: Trouble) -> Draft {
+    let tenant = world.operator().await;
+    world.store.troubles.lock().expect("whole").insert(tenant.no, trouble);
+    Draft { tenant: tenant.id, ..order() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_tenant_meets_is_answered_to_its_own_events() {
+    for trouble in [Trouble::Stale, Trouble::Damaged] {
+        let world = World::new().await;
+        world.destination("d", json!({})).await;
+        let theirs = troubled(&world, trouble).await;
+        let drafts = vec![order(), theirs.clone(), with_id("o-1")];
+        let published = world.delivery.publish(world.environment, drafts).await.expect("answered");
+        let own = |one: &Published| matches!(one, Published::Accepted { deliveries: 1, .. });
+        assert!(own(&published[0]) && own(&published[2]), "{trouble:?}: {published:?}");
+        assert!(matches!(&published[1], Published::Unavailable(_)), "{trouble:?}: {published:?}");
+        let alone = world.delivery.publish(world.environment, vec![theirs]).await;
+        assert!(matches!(alone, Err(Overloaded::Unavailable(_))), "{trouble:?}: {alone:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_is_always_being_written_waits_for_it_and_nobody_else_does() {
+    let world = World::new().await;
+    let destination = world.destination("d", json!({})).await;
+    let theirs = troubled(&world, Trouble::Busy).await;
+    world.store.patience.close();
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let (delivery, environment, draft) = (world.delivery.clone(), world.environment, theirs.clone());
+            tokio::spawn(async move { delivery.publish(environment, vec![draft]).await })
+        })
+        .collect();
+    while world.store.patient.lock().expect("whole").is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await; // of the test's own clock
+    }
+    let sent = world.store.batches.lock().expect("whole").len();
+    assert!(sent < 30, "sent again {sent} times before it is waited for");
+    for _ in 0..10 {
+        let uid = world.publish_one().await;
+        assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Delivered);
+    }
+    assert!(waiting.iter().all(|one| !one.is_finished()), "answered before the commit");
+    world.store.patience.open();
+    for one in waiting {
+        let published = one.await.expect("runs").expect("accepted");
+        assert!(matches!(&published[..], [Published::Accepted { .. }]), "{published:?}");
+    }
+    assert!(world.store.patient.lock().expect("whole").len() <= 3, "one commit at a time for each tenant");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_is_not_held_up_by_a_store_that_stalls() {
+    let world = World::new().await;
+    let destination = world.destination("d", json!({})).await;
+    world.store.accepts.close();
+    let answered = world.delivery.publish(world.environment, vec![with_id("slow")]);
+    let half_a_minute = std::time::Duration::from_secs(30); // of the test's own clock
+    let answer = tokio::time::timeout(half_a_minute, answered).await.expect("an answer in time");
+    assert!(matches!(answer, Err(Overloaded::Unavailable(_))), "{answer:?}");
+    assert!(world.connectors.calls().is_empty(), "delivered before the commit");
+    // What was sent goes on, and the publisher's next try finds it.
+    world.store.accepts.open();
+    world.connectors.called(1).await;
+    let Published::Duplicate { uid, .. } = world.publish(with_id("slow")).await else { panic!("a duplicate") };
+    assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_event_counts_in_its_tenants_share() {
+    let world = World::with(Options { accept_queue_bytes: 100_000, ..Options::default() }).await;
+    let destination = world.destination("d", json!({})).await;
+    world.store.accepts.close();
+    let mut waiting = Vec::new();
+    for commits in 1..=2 {
+        let (delivery, environment) = (world.delivery.clone(), world.environment);
+        let big = Draft { data: vec![b' '; 14_000].into(), ..order() };
+        waiting.push(tokio::spawn(async move { delivery.publish(environment, vec![big]).await }));
+        while world.store.batches.lock().expect("whole").len() < commits {
+            tokio::task::yield_now().await;
+        }
+    }
+    let big = Draft { data: vec![b' '; 14_000].into(), ..order() };
+    let refused = world.delivery.test(&world.tenant, &destination, big).await;
+    let over_share = |error: &TestError| matches!(error, TestError::Overloaded(Overloaded::OverShare { .. }));
+    assert!(refused.as_ref().is_err_and(over_share), "{refused:?}");
+    world.store.accepts.open();
+    for one in waiting {
+        assert!(one.await.expect("runs").is_ok());
+    }
+    let (key, attempt) = world.delivery.test(&world.tenant, &destination, order()).await.expect("sent");
+    assert_eq!((key.destination, attempt.map(|attempt| attempt.n)), (destination.no, Some(1)));
 }

@@ -9,6 +9,7 @@ use railhead_model::{
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Settles each event with the next scripted outcome; with none left, as delivered.
@@ -19,8 +20,14 @@ pub struct Scripted {
     broken: Mutex<Option<(DestinationNo, Outcome)>>,
     calls: Mutex<Vec<(Timestamp, HandOver)>>,
     count: watch::Sender<usize>,
+    /// Calls that are over, however they ended, and whose they were.
+    ended: Arc<Mutex<Vec<(Timestamp, DestinationNo)>>>,
     /// Calls wait while it is closed.
     pub gate: Gate,
+    /// How long each call takes, at least.
+    pub takes: Duration,
+    /// Calls to this one never end.
+    pub stuck: Option<DestinationNo>,
     pub retired: Mutex<Vec<DestinationNo>>,
     pub revoked: Mutex<Vec<DestinationNo>>,
 }
@@ -49,7 +56,10 @@ impl Scripted {
             broken: Mutex::default(),
             calls: Mutex::default(),
             count: watch::Sender::new(0),
+            ended: Arc::default(),
             gate: Gate::default(),
+            takes: Duration::ZERO,
+            stuck: None,
             retired: Mutex::default(),
             revoked: Mutex::default(),
         }
@@ -75,14 +85,38 @@ impl Scripted {
         self.calls.lock().expect("whole").clone()
     }
 
+    /// Calls that are over, in that order: also those that were cut.
+    pub fn ended(&self) -> Vec<(Timestamp, DestinationNo)> {
+        self.ended.lock().expect("whole").clone()
+    }
+
     /// How many events each call had.
     pub fn sizes(&self) -> Vec<usize> {
         self.calls().iter().map(|(_, call)| call.events.len()).collect()
     }
 
+    /// Waits until this destination was called.
+    pub async fn called_for(&self, destination: DestinationNo) {
+        let called = |_: &usize| self.calls().iter().any(|(_, call)| call.destination.no == destination);
+        self.count.subscribe().wait_for(called).await.expect("there");
+    }
+
     /// Waits until so many calls began.
     pub async fn called(&self, calls: usize) {
         self.count.subscribe().wait_for(|count| *count >= calls).await.expect("there");
+    }
+}
+
+/// Says when a call was over, however it ended.
+struct Over {
+    destination: DestinationNo,
+    clock: Arc<TestClock>,
+    ended: Arc<Mutex<Vec<(Timestamp, DestinationNo)>>>,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.ended.lock().expect("whole").push((self.clock.now(), self.destination));
     }
 }
 
@@ -102,12 +136,18 @@ impl Connectors for Scripted {
     async fn deliver(&self, hand_over: HandOver, settle: Arc<dyn Settle>) {
         let started_at = self.clock.now();
         self.calls.lock().expect("whole").push((started_at, hand_over.clone()));
+        let (clock, ended) = (Arc::clone(&self.clock), Arc::clone(&self.ended));
+        let _over = Over { destination: hand_over.destination.no, clock, ended };
         self.count.send_modify(|count| *count += 1);
+        if self.stuck == Some(hand_over.destination.no) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(self.takes).await;
         self.gate.pass().await;
         for index in 0..hand_over.events.len() {
             let outcome = self.next(hand_over.destination.no);
             let transcript = transcript(&hand_over, index);
-            settle.settle(Settled { index, outcome, transcript, started_at, duration_ms: 1 });
+            settle.settle(vec![Settled { index, outcome, transcript, started_at, duration_ms: 1 }]);
         }
     }
 

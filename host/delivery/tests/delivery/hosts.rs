@@ -3,8 +3,8 @@
 
 use crate::store::Fault;
 use crate::world::{World, delivery};
-use railhead_delivery::Options;
-use railhead_model::{Clock as _, DestinationState, End, ShardNo, Timestamp};
+use railhead_delivery::{Options, Retried};
+use railhead_model::{Clock as _, DestinationNo, DestinationState, End, Outcome, Reason, ShardNo, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::directory::{Credential, Destination, Directory as _};
 use railhead_store::model::ModelCore;
@@ -174,6 +174,41 @@ async fn a_change_through_one_host_is_followed_by_the_owner_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_acts_on_one_destination_has_it_tried_at_once_and_nothing_else_read() {
+    let world = World::shared().await;
+    let (_, high) = one_each(&world).await;
+    // Its owner has more of the tenant's.
+    let mut no = world.destination("more", json!({"event_types": ["never.*"]})).await.no;
+    while no.shard().0 < 128 {
+        no = world.destination(&format!("more-{}", no.0), json!({"event_types": ["never.*"]})).await.no;
+    }
+    let second = world.another_host().await;
+    shared_out(&world, &[128, 128]).await;
+    second.connectors.break_down(Some((high.no, Outcome::Misconfigured(Reason::new("config", "no")))));
+    let key = delivery(world.publish_one().await, high.no);
+    while !second.delivery.health(high.no).is_some_and(|health| health.open) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    second.connectors.break_down(None);
+    tokio::time::sleep(Duration::from_millis(777)).await;
+    world.store.read.lock().expect("whole").clear();
+    let began = world.clock.now();
+    // As the API does it, through the host that does not own it.
+    assert_eq!(world.delivery.retry(key).await, Ok(Retried::DueNow));
+    world.delivery.probe(high.no);
+    assert_eq!(world.ended(key).await, End::Delivered);
+    assert!(since(&world, began) < AT_ONCE, "no probe was waited for: {} ms", since(&world, began));
+    assert_eq!(*world.store.read.lock().expect("whole"), [high.no]);
+    let retired = [&world, &second].map(|host| host.connectors.retired.lock().expect("whole").len());
+    second.delivery.probe(high.no);
+    world.delivery.probe(high.no);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let now = [&world, &second].map(|host| host.connectors.retired.lock().expect("whole").len());
+    assert_eq!(now, retired, "no session ends");
+    assert_eq!(*world.store.read.lock().expect("whole"), [high.no], "one that is well is not read");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shard_goes_once_what_is_in_flight_there_has_ended() {
     let world = World::shared().await;
     let (_, high) = one_each(&world).await;
@@ -198,21 +233,107 @@ async fn a_shard_goes_once_what_is_in_flight_there_has_ended() {
     assert_eq!((calls(&world), calls(&second)), (1, 1), "what ran ended here, what came meanwhile went there");
 }
 
+/// After a host joined, everybody has its share within this: nobody was told, what runs has its time, and nobody was told.
+fn rebalanced() -> i64 {
+    let options = Options::default();
+    i64::try_from(options.renew_ms + options.give_wait_ms + options.renew_ms).expect("short") + AT_ONCE
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_shard_that_does_not_come_to_rest_is_kept_and_goes_on() {
+async fn what_does_not_end_in_time_is_cut_and_begins_anew_at_the_next_owner() {
     let world = World::shared().await;
     let (_, high) = one_each(&world).await;
     world.connectors.gate.close();
-    world.publish_one().await;
+    let uid = world.publish_one().await;
     world.connectors.called(2).await;
+    let began = world.clock.now();
     let second = world.another_host().await;
     shared_out(&world, &[127, 129]).await;
-    tokio::time::sleep(Duration::from_millis(Options::default().give_wait_ms)).await;
-    // Another one goes in its place, and its destination goes on here beside the call that hangs.
+    assert!(since(&world, began) < AT_ONCE, "no other shard waits for it: {} ms", since(&world, began));
     shared_out(&world, &[128, 128]).await;
-    let key = delivery(world.publish_one().await, high.no);
-    world.connectors.called(4).await;
-    assert!(second.connectors.calls().is_empty());
+    let took = since(&world, began);
+    let patience = i64::try_from(Options::default().give_wait_ms).expect("short");
+    assert!((patience..patience + AT_ONCE).contains(&took), "it has its time, and no more: {took} ms");
+    assert_eq!(world.ended(delivery(uid, high.no)).await, End::Delivered);
+    let calls = second.connectors.calls();
+    let attempts: Vec<_> = calls.iter().map(|(_, call)| (call.destination.no, call.events[0].attempt)).collect();
+    assert_eq!(attempts, [(high.no, 1)], "what was cut was no attempt");
+    assert_eq!(world.connectors.calls().len(), 2, "and does not begin here again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn destinations_that_never_answer_hold_no_shard_up_and_run_at_one_host_at_a_time() {
+    let world = World::shared().await;
+    let kinds = [
+        json!({}),
+        json!({"ordering": "destination"}),
+        json!({"connector": "batching"}),
+        json!({"connector": "stable", "ordering": "destination"}),
+    ];
+    let mut all = Vec::new();
+    for index in 0..60 {
+        all.push(world.destination(&format!("d{index}"), kinds[index % kinds.len()].clone()).await.no);
+    }
+    world.connectors.gate.close();
+    let uid = world.publish_one().await;
+    world.connectors.called(all.len()).await;
+    let began = world.clock.now();
+    let second = world.another_host().await;
+    // What comes meanwhile would keep them busy for ever.
+    for _ in 0..3 {
+        world.publish_one().await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    shared_out(&world, &[128, 128]).await;
+    assert!(since(&world, began) < rebalanced(), "{} ms", since(&world, began));
+    let cut = world.connectors.ended();
+    let (goes, stays): (Vec<DestinationNo>, Vec<_>) = all.into_iter().partition(|no| no.shard().0 >= 128);
+    assert!(goes.len() > 20 && stays.len() > 20 && cut.len() >= goes.len());
+    for no in goes {
+        assert_eq!(world.ended(delivery(uid, no)).await, End::Delivered);
+        let last_here = cut.iter().filter(|(_, ended)| *ended == no).map(|(at, _)| *at).max();
+        let calls = second.connectors.calls();
+        let first_there = calls.iter().find(|(_, call)| call.destination.no == no).map(|(at, _)| *at);
+        assert!(last_here.is_some() && last_here <= first_there, "{no}: {last_here:?}, {first_there:?}");
+    }
+    assert!(stays.iter().all(|no| cut.iter().all(|(_, ended)| ended != no)), "what stays is not cut");
     world.connectors.gate.open();
-    assert_eq!(world.ended(key).await, End::Delivered);
+    for no in stays {
+        assert_eq!(world.ended(delivery(uid, no)).await, End::Delivered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_slept_past_its_lease_starts_nothing_before_it_renewed() {
+    let world = World::shared().await;
+    let (low, _) = one_each(&world).await;
+    world.connectors.gate.close();
+    world.store.renewals.close();
+    let first = world.publish_one().await;
+    world.connectors.called(2).await;
+    // The machine sleeps: its clock goes on, its timers do not.
+    world.clock.sleep(60_000);
+    let second = world.publish_one().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.connectors.calls().len(), 2, "its lease may be another's");
+    assert!(!world.delivery.is_ready());
+    world.connectors.gate.open();
+    world.store.renewals.open();
+    for uid in [first, second] {
+        assert_eq!(world.ended(delivery(uid, low.no)).await, End::Delivered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_not_outlive_the_lease_is_cut_right_after_a_sleep() {
+    let world = World::shared().await;
+    let ordered = world.destination("ordered", json!({"ordering": "destination"})).await;
+    world.connectors.gate.close();
+    world.store.renewals.close();
+    world.publish_one().await;
+    world.connectors.called(1).await;
+    world.clock.sleep(60_000);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let ended: Vec<_> = world.connectors.ended().into_iter().map(|(_, no)| no).collect();
+    assert_eq!(ended, [ordered.no], "a timer that stood still does not keep it running");
 }

@@ -16,7 +16,7 @@ use railhead_store::lease::{Leases, Owned};
 use railhead_store::model::ModelStore;
 use railhead_store::work::{Command, Commanded, Health, RefillAnswer, RefillAsk, StableBatch, StoredEvent, WorkStore};
 use railhead_store::{Accept, Accepted, NewEvent, Record, RecordAnswer, Recording, Started, StoreError};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -27,6 +27,17 @@ pub enum Fault {
     Before(StoreError),
     /// It is done, and the answer is lost.
     After(StoreError),
+}
+
+/// What events of one tenant meet when they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Its configuration is being written, whenever it is not waited for.
+    Busy,
+    /// Its configuration changed, each time anew.
+    Stale,
+    /// The whole batch fails.
+    Damaged,
 }
 
 /// A door: open until a test closes it.
@@ -59,6 +70,8 @@ pub struct FaultyStore {
     pub inner: ModelStore,
     /// Accept commits wait while it is closed.
     pub accepts: Gate,
+    /// Renewals wait while it is closed.
+    pub renewals: Gate,
     /// Faults of the next accepts.
     pub accept_faults: Arc<Mutex<VecDeque<Fault>>>,
     /// Faults of the next records.
@@ -71,6 +84,18 @@ pub struct FaultyStore {
     pub changed: watch::Sender<u64>,
     /// Sizes of accept batches, as they were sent.
     pub batches: Arc<Mutex<Vec<usize>>>,
+    /// Tenants whose events meet trouble.
+    pub troubles: Arc<Mutex<BTreeMap<TenantNo, Trouble>>>,
+    /// Those that wait for their tenant wait while it is closed.
+    pub patience: Gate,
+    /// Sizes of batches that wait for their tenant.
+    pub patient: Arc<Mutex<Vec<usize>>>,
+    /// What was read by number.
+    pub read: Arc<Mutex<Vec<DestinationNo>>>,
+    /// Starts are put on record only while it is open.
+    pub starting: Gate,
+    /// How many starts each statement had, as it was sent.
+    pub starts: Arc<Mutex<Vec<usize>>>,
 }
 
 impl FaultyStore {
@@ -78,12 +103,19 @@ impl FaultyStore {
         Self {
             inner,
             accepts: Gate::default(),
+            renewals: Gate::default(),
             accept_faults: Arc::default(),
             record_faults: Arc::default(),
             release_faults: Arc::default(),
             damaged: Arc::default(),
             changed: watch::Sender::new(0),
             batches: Arc::default(),
+            troubles: Arc::default(),
+            patience: Gate::default(),
+            patient: Arc::default(),
+            read: Arc::default(),
+            starting: Gate::default(),
+            starts: Arc::default(),
         }
     }
 
@@ -98,13 +130,38 @@ impl FaultyStore {
     }
 }
 
+impl FaultyStore {
+    fn accept_untroubled(&self, batch: &[NewEvent], patient: bool) -> Result<Vec<Accepted>, StoreError> {
+        let troubles = self.troubles.lock().expect("whole").clone();
+        let trouble = |event: &NewEvent| {
+            troubles.get(&event.tenant).copied().filter(|trouble| !patient || *trouble != Trouble::Busy)
+        };
+        if batch.iter().any(|event| trouble(event) == Some(Trouble::Damaged)) {
+            return Err(StoreError::Damaged("an event".into()));
+        }
+        let rest: Vec<_> = batch.iter().filter(|event| trouble(event).is_none()).cloned().collect();
+        let mut answers = self.inner.core().accept(&rest)?.into_iter();
+        let answer = |event: &NewEvent| match trouble(event) {
+            Some(Trouble::Busy) => Accepted::Busy,
+            Some(Trouble::Stale) => Accepted::Stale,
+            _ => answers.next().expect("an answer"),
+        };
+        Ok(batch.iter().map(answer).collect())
+    }
+}
+
 #[async_trait]
 impl Accept for FaultyStore {
     async fn accept(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
         self.batches.lock().expect("whole").push(batch.len());
         self.accepts.pass().await;
         let fault = self.accept_faults.lock().expect("whole").pop_front();
-        self.run(fault, || self.inner.core().accept(batch))
+        self.run(fault, || self.accept_untroubled(batch, false))
+    }
+    async fn accept_patiently(&self, batch: &[NewEvent]) -> Result<Vec<Accepted>, StoreError> {
+        self.patient.lock().expect("whole").push(batch.len());
+        self.patience.pass().await;
+        self.run(None, || self.accept_untroubled(batch, true))
     }
 }
 
@@ -114,8 +171,13 @@ impl Record for FaultyStore {
         let fault = self.record_faults.lock().expect("whole").pop_front();
         self.run(fault, || self.inner.core().record(host, batch))
     }
-    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
-        self.run(None, || self.inner.core().start(host, deliveries))
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError> {
+        self.starts.lock().expect("whole").push(deliveries.len());
+        self.starting.pass().await;
+        self.run(None, || self.inner.core().start(host, deliveries, alone))
+    }
+    async fn unstart(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError> {
+        self.run(None, || self.inner.core().unstart(host, deliveries))
     }
 }
 
@@ -159,6 +221,7 @@ impl Leases for FaultyStore {
         self.inner.core().join(host, now)
     }
     async fn renew(&self, host: HostId, now: Timestamp) -> Result<Owned, StoreError> {
+        self.renewals.pass().await;
         self.inner.core().renew(host, now)
     }
     async fn take_over(&self, host: HostId, now: Timestamp) -> Result<Owned, StoreError> {
@@ -247,8 +310,8 @@ impl Directory for FaultyStore {
     async fn tenant(&self, environment: EnvironmentNo, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         self.inner.core().tenant(environment, id)
     }
-    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-        self.inner.core().tenant_by_no(no)
+    async fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+        self.inner.core().tenants_by_no(nos)
     }
     async fn tenants(
         &self,
@@ -287,6 +350,7 @@ impl Directory for FaultyStore {
         self.inner.core().standings(tenant, before, limit)
     }
     async fn destinations_by_no(&self, nos: &[DestinationNo]) -> Result<Vec<Destination>, StoreError> {
+        self.read.lock().expect("whole").extend(nos);
         self.inner.core().destinations_by_no(nos)
     }
     async fn destinations_of(

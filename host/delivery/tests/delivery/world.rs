@@ -14,10 +14,14 @@ use railhead_store::work::Health;
 use railhead_vault::{MasterKey, MasterKeys, SystemRandom, Vault};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
-/// Follows tokio's clock, which stands still in tests until everything waits.
-#[derive(Clone, Copy)]
-pub struct TestClock(pub tokio::time::Instant);
+/// Follows tokio's clock, which stands still in tests until everything waits; but for the time that the machine sleeps,
+/// of which tokio knows nothing.
+pub struct TestClock {
+    began: tokio::time::Instant,
+    slept_ms: AtomicU64,
+}
 
 const BEGIN: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -26,7 +30,19 @@ impl Clock for TestClock {
         BEGIN.plus_ms(i64::try_from(self.monotonic_ms()).expect("short"))
     }
     fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).expect("short")
+        u64::try_from(self.began.elapsed().as_millis()).expect("short") + self.slept_ms.load(Memory::Relaxed)
+    }
+}
+
+impl TestClock {
+    #[allow(clippy::disallowed_methods)] // tokio's own clock is what these tests move
+    fn start() -> Self {
+        Self { began: tokio::time::Instant::now(), slept_ms: AtomicU64::new(0) }
+    }
+
+    /// The machine was suspended for so long, and wakes now.
+    pub fn sleep(&self, ms: u64) {
+        self.slept_ms.fetch_add(ms, Memory::Relaxed);
     }
 }
 
@@ -76,8 +92,7 @@ impl World {
     async fn on(store: ModelStore, options: Options) -> Self {
         let store = FaultyStore::new(store);
         let vault = Arc::new(Vault::new(MasterKeys::one(MasterKey::generate(&SystemRandom)), Arc::new(SystemRandom)));
-        #[allow(clippy::disallowed_methods)] // tokio's own clock is what these tests move
-        let clock = Arc::new(TestClock(tokio::time::Instant::now()));
+        let clock = Arc::new(TestClock::start());
         let environment = store.put_environment("live", &json!({}), Expect::Absent).await.expect("made").no;
         let (connectors, running) = run(&store, &vault, &clock, options).await;
         let delivery = running.delivery.clone();
@@ -98,9 +113,14 @@ impl World {
     /// Stops at once, as a crash would, and starts another host on the same store.
     /// Its calls wait if `gate` is closed.
     pub async fn die(self, gate: Gate) -> Self {
-        drop(self.running);
         let mut connectors = Scripted::new(Arc::clone(&self.clock));
         connectors.gate = gate;
+        self.die_for(connectors).await
+    }
+
+    /// The same; the next host has these connectors.
+    pub async fn die_for(self, connectors: Scripted) -> Self {
+        drop(self.running);
         let connectors = Arc::new(connectors);
         let running = run_with(&self.store, &self.vault, &self.clock, Options::default(), &connectors).await;
         let delivery = running.delivery.clone();

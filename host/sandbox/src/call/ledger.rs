@@ -1,5 +1,6 @@
 //! What the record of each event of a call keeps, within bounds.
 
+use super::SettledEvent;
 use railhead_model::{BodyPart, Exchange, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(super) struct Ledger {
     pub(super) shown: Vec<(Vec<u32>, Exchange)>,
     /// Of all exchanges so far.
     pub(super) bytes: usize,
+    /// Not handed on yet.
+    pub(super) settled: Vec<SettledEvent>,
 }
 
 #[derive(Clone, Default)]

@@ -21,7 +21,7 @@ fn records(events: u8, shown: usize, bytes: usize) -> Vec<Vec<Exchange>> {
         Call { batch_id: String::new(), batched: false, deadline_ms: 1, events: (0..events).map(event).collect() };
     let settled: Arc<Mutex<Vec<SettledEvent>>> = Arc::default();
     let keep = settled.clone();
-    let settle: Settle = Arc::new(move |event| keep.lock().unwrap().push(event));
+    let settle: Settle = Arc::new(move |settled| keep.lock().unwrap().extend(settled));
     let running = Running::new(Purpose::Deliver, call, Arc::new(SystemClock::new()), Some(settle));
     for index in 0..u32::from(events) {
         for n in 0..shown {

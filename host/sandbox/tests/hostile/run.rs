@@ -129,7 +129,7 @@ fn with_every_kind(mut connector: Arc<Connector>) -> Arc<Connector> {
 pub async fn deliver(sandbox: &Sandbox, target: &Arc<Target>) -> Vec<SettledEvent> {
     let settled = Arc::new(Mutex::new(Vec::new()));
     let keep = settled.clone();
-    let settle: Settle = Arc::new(move |event| keep.lock().unwrap().push(event));
+    let settle: Settle = Arc::new(move |settled| keep.lock().unwrap().extend(settled));
     sandbox.deliver(target.clone(), call(), settle).await;
     let mut settled = std::mem::take(&mut *settled.lock().unwrap());
     settled.sort_by_key(|event| event.index);

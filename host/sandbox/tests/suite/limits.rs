@@ -101,7 +101,7 @@ async fn a_call_that_its_caller_leaves_is_cut_and_settled() {
     let target = target(&connector, json!({ "url": receiver.url, "behave": "slow-host" }));
     let settled = Arc::new(Mutex::new(Vec::new()));
     let keep = settled.clone();
-    let settle: Settle = Arc::new(move |event| keep.lock().unwrap().push(event));
+    let settle: Settle = Arc::new(move |settled| keep.lock().unwrap().extend(settled));
     let delivery = sandbox.deliver(target, call(1, 60_000), settle);
     let arrived = eventually("the request arrives", || receiver.count() > 0);
     tokio::select! {

@@ -98,7 +98,7 @@ pub fn event(n: u8) -> Arc<Event> {
 pub async fn deliver(sandbox: &Sandbox, target: &Arc<Target>, call: Call) -> Vec<SettledEvent> {
     let settled = Arc::new(Mutex::new(Vec::new()));
     let keep = settled.clone();
-    let settle: Settle = Arc::new(move |event| keep.lock().unwrap().push(event));
+    let settle: Settle = Arc::new(move |settled| keep.lock().unwrap().extend(settled));
     sandbox.deliver(target.clone(), call, settle).await;
     let mut settled = settled.lock().unwrap();
     std::mem::take(&mut settled)

@@ -1,11 +1,13 @@
 //! A batch laid out for its statement: what is sent in which order, and what its rows mean for each event.
 
+mod columns;
+
 use crate::partition::day_start;
 use crate::rows::{hash, int, text};
+use columns::{EventColumns, FanoutColumns, LaneColumns, WorkColumns};
 use railhead_model::time::DAY_MS;
 use railhead_model::{EventUid, Timestamp};
 use railhead_store::accept::{Accepted, FirstEvent, MAX_DIRECT, NewEvent};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -22,6 +24,8 @@ pub enum Why {
     Duplicate(FirstEvent),
     /// Neither: it was routed by another generation than the tenant's.
     Stale,
+    /// Neither: its tenant's configuration was being written.
+    Busy,
     /// Its tenant is gone.
     NoTenant,
 }
@@ -33,45 +37,6 @@ pub struct Plan<'a> {
     first: Vec<usize>,
     /// Indices of events that repeat nothing, in the order of sending.
     sent: Vec<usize>,
-}
-
-/// One array for each column of the events.
-pub struct EventColumns<'a> {
-    pub uid: Vec<Uuid>,
-    pub tenant: Vec<i64>,
-    pub generation: Vec<i64>,
-    pub idh: Vec<Option<Uuid>>,
-    pub digest: Vec<Uuid>,
-    pub id: Vec<Cow<'a, str>>,
-    pub event_type: Vec<Cow<'a, str>>,
-    pub at: Vec<i64>,
-    pub route: Vec<Vec<u8>>,
-    pub origin: Vec<i16>,
-    pub head: Vec<&'a [u8]>,
-    pub payload: Vec<&'a [u8]>,
-    pub payload_bytes: Vec<i32>,
-    pub low: Vec<Uuid>,
-    pub before: Vec<Uuid>,
-}
-
-/// One array for each column of the work rows.
-#[derive(Default)]
-pub struct WorkColumns {
-    pub event: Vec<Uuid>,
-    pub destination: Vec<i64>,
-    pub tenant: Vec<i64>,
-    pub due: Vec<i64>,
-    pub lane: Vec<Option<Uuid>>,
-    pub seq: Vec<i64>,
-    pub origin: Vec<i16>,
-    pub bytes: Vec<i32>,
-}
-
-/// One array for each column of the fan-outs.
-pub struct FanoutColumns {
-    pub event: Vec<Uuid>,
-    pub tenant: Vec<i64>,
-    pub lanes: Vec<Vec<u8>>,
 }
 
 impl<'a> Plan<'a> {
@@ -104,12 +69,34 @@ impl<'a> Plan<'a> {
         keys.map(i64::from_be_bytes).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// How many places in its order each destination gives to this batch.
-    pub fn lane_counts(&self) -> BTreeMap<i64, i64> {
+    /// The same for events of these tenants only.
+    pub fn of(&self, tenants: &BTreeSet<i64>) -> Self {
+        let theirs = |i: &usize| self.batch.get(*i).is_some_and(|event| tenants.contains(&event.tenant.0));
+        let sent = self.sent.iter().copied().filter(theirs).collect();
+        Self { batch: self.batch, first: self.first.clone(), sent }
+    }
+
+    /// True if something in it takes a place in an order.
+    pub fn has_lanes(&self) -> bool {
+        self.firsts().any(|event| is_direct(event) && lanes_of(event).next().is_some())
+    }
+
+    /// How many places in its order each destination gives to this batch, and whose it is.
+    pub fn lane_columns(&self) -> LaneColumns {
+        let mut columns = LaneColumns::default();
+        for (no, (count, tenant)) in self.lane_counts() {
+            columns.destination.push(no);
+            columns.count.push(count);
+            columns.tenant.push(tenant);
+        }
+        columns
+    }
+
+    fn lane_counts(&self) -> BTreeMap<i64, (i64, i64)> {
         let mut counts = BTreeMap::new();
         for event in self.firsts().filter(|event| is_direct(event)) {
             for (no, _) in lanes_of(event) {
-                *counts.entry(no).or_insert(0) += 1;
+                counts.entry(no).or_insert((0, event.tenant.0)).0 += 1;
             }
         }
         counts
@@ -139,7 +126,7 @@ impl<'a> Plan<'a> {
     /// own order; the rows are sent sorted by key.
     pub fn work_columns(&self, last: &BTreeMap<i64, i64>) -> WorkColumns {
         let mut next: BTreeMap<i64, i64> =
-            self.lane_counts().iter().map(|(no, n)| (*no, last.get(no).copied().unwrap_or(0) - n)).collect();
+            self.lane_counts().iter().map(|(no, (n, _))| (*no, last.get(no).copied().unwrap_or(0) - n)).collect();
         let mut seqs = BTreeMap::new();
         let own_order = self.batch.iter().zip(&self.first).enumerate().filter(|(i, (_, first))| i == *first);
         for (_, (event, _)) in own_order.filter(|(_, (event, _))| is_direct(event)) {
@@ -182,6 +169,7 @@ impl<'a> Plan<'a> {
             Some(Why::Stored) => Accepted::Stored,
             Some(Why::Duplicate(first)) => Accepted::Duplicate(first.clone()),
             Some(Why::NoTenant) => Accepted::NoTenant,
+            Some(Why::Busy) => Accepted::Busy,
             Some(Why::Stale) | None => Accepted::Stale,
         };
         let answer = |(event, first): (&NewEvent, &usize)| {

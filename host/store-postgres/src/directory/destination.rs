@@ -7,12 +7,28 @@ use crate::rows::{bytes, count, get, int, json, numbered, time, time_opt, to_jso
 use railhead_model::{DestinationId, DestinationNo, DestinationSpec, DestinationState, Ordering, ShardNo, TenantNo};
 use railhead_store::StoreError;
 use railhead_store::directory::{Credential, Destination, Expect, MAX_REORDERED, Standing, sort_credentials};
+use railhead_store::lease::SHARDS;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::collections::BTreeMap;
 
 const SELECT: &str = "SELECT no, tenant, id, spec::text AS spec, connector_version, state, state_reason,
     health::text AS health, revision, created_at, updated_at FROM destination";
+
+/// A share of all shards: their destinations are met often enough on a walk over the numbers. The index over shards is
+/// left out of it, whatever statistics say: each page would sort all that is left.
+const WALK: &str = "WHERE shard + 0 = ANY($1::smallint[]) AND no > $2 ORDER BY no LIMIT $3";
+
+/// A few shards: the next numbers of each, of which the first are taken.
+const EACH: &str = "WHERE no = ANY(ARRAY(
+    SELECT n.no FROM unnest($1::smallint[]) AS u(shard)
+    CROSS JOIN LATERAL (
+        SELECT d.no FROM destination d WHERE d.shard = u.shard AND d.no > $2 ORDER BY d.shard, d.no LIMIT $3
+    ) n
+    ORDER BY n.no LIMIT $3)) ORDER BY no";
+
+/// More shards than this are a share: no destination of theirs is met without seven others, at worst.
+const FEW: usize = SHARDS / 8;
 
 /// What was made before the destination kept an order joins it, in one lane, in the order of its due times. The rows
 /// are locked before this (see `LOCK_UNLANED`), so a place cannot change under it.
@@ -127,8 +143,8 @@ pub async fn of_shards(
     limit: u32,
 ) -> Result<Vec<Destination>, StoreError> {
     let mut connection = store.desk().await?;
-    let sql = format!("{SELECT} WHERE shard = ANY($1::smallint[]) AND no > $2 ORDER BY no LIMIT $3");
-    let rows = sqlx::query(AssertSqlSafe(sql))
+    let of_shards = if shards.len() <= FEW { EACH } else { WALK };
+    let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} {of_shards}")))
         .bind(shards.iter().map(|no| i16::from(no.0)).collect::<Vec<_>>())
         .bind(after.map_or(i64::MIN, |no| no.0))
         .bind(i64::from(limit))

@@ -28,13 +28,13 @@ pub async fn by_id(
     row.as_ref().map(read).transpose()
 }
 
-pub async fn by_no(store: &PostgresStore, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-    let row = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE no = $1")))
-        .bind(no.0)
-        .fetch_optional(&mut *store.desk().await?)
+pub async fn by_nos(store: &PostgresStore, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+    let rows = sqlx::query(AssertSqlSafe(format!("{SELECT} WHERE no = ANY($1::bigint[]) ORDER BY no")))
+        .bind(nos.iter().map(|no| no.0).collect::<Vec<_>>())
+        .fetch_all(&mut *store.desk().await?)
         .await
         .map_err(undone)?;
-    row.as_ref().map(read).transpose()
+    rows.iter().map(read).collect()
 }
 
 pub async fn list(

@@ -7,7 +7,7 @@ use crate::rows::{get, int, json, key, numbered, time, time_opt, to_json};
 use railhead_model::{DeliveryKey, JobId, Origin, TenantNo, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::history::MAX_EXAMINED;
-use railhead_store::jobs::{JobState, MAX_OPEN, NewReplay, Replay, STEP, Stepped};
+use railhead_store::jobs::{JobState, MAX_OPEN, MAX_RUNNING, NewReplay, Replay, STEP, Stepped};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
@@ -29,21 +29,45 @@ CROSS JOIN LATERAL (SELECT count(*) AS open FROM (
 WHERE o.open < $1
 LIMIT 1 FOR UPDATE OF j SKIP LOCKED";
 
+/// First key of the advisory locks of [`start`]; the second is the tenant.
+const STARTS: i32 = 0x7265_706c;
+
+/// Counted under a lock of the tenant's own: hosts that start replays at once count each other's. Only those that run are
+/// looked at, for which there is an index.
+const START: &str = "
+INSERT INTO job (id, tenant, filter, state, event, destination, run, examined, created, created_at)
+SELECT $1, $2, $3::json, 0, $4, $5, 0, 0, 0, $6
+WHERE (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 0 AND tenant = $2 LIMIT $7) r) < $7
+ON CONFLICT DO NOTHING";
+
 pub async fn start(store: &PostgresStore, new: &NewReplay) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO job (id, tenant, filter, state, event, destination, run, examined, created, created_at)
-         VALUES ($1, $2, $3::json, 0, $4, $5, 0, 0, 0, $6) ON CONFLICT DO NOTHING",
-    )
-    .bind(new.id.0)
-    .bind(new.tenant.0)
-    .bind(to_json(&new.filter)?)
-    .bind(walk::FIRST.event.0)
-    .bind(walk::FIRST.destination.0)
-    .bind(new.at.0)
-    .execute(&mut *store.desk().await?)
-    .await
-    .map(|_| ())
-    .commits()
+    let mut transaction = store.desk_begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1, ($2 & 2147483647)::int)")
+        .bind(STARTS)
+        .bind(new.tenant.0)
+        .execute(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    sqlx::query(START)
+        .bind(new.id.0)
+        .bind(new.tenant.0)
+        .bind(to_json(&new.filter)?)
+        .bind(walk::FIRST.event.0)
+        .bind(walk::FIRST.destination.0)
+        .bind(new.at.0)
+        .bind(MAX_RUNNING as i64)
+        .execute(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    let is_there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM job WHERE id = $1)")
+        .bind(new.id.0)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(undone)?;
+    if !is_there {
+        return Err(StoreError::TooManyReplays);
+    }
+    commit(transaction).await
 }
 
 pub async fn one(store: &PostgresStore, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError> {

@@ -1,9 +1,11 @@
 //! The connection that statements about leases have for themselves: what holds the pools up must not cost a host its
 //! lease, and a pool would hand a silent connection out again.
 
+use crate::error::{Commits as _, undone};
 use railhead_store::StoreError;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgTransactionManager};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx_core::transaction::TransactionManager as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +23,9 @@ pub struct Held {
     idle: Arc<Mutex<Option<PgConnection>>>,
 }
 
+/// A connection in a transaction. Unless that is committed it is closed, and all of it undone.
+pub struct Begun(Held);
+
 impl LeaseLine {
     /// Connects when it is first used.
     pub fn new(options: PgConnectOptions) -> Self {
@@ -36,6 +41,13 @@ impl LeaseLine {
         Ok(Held { connection, idle: Arc::clone(&self.idle) })
     }
 
+    /// The connection, in a transaction.
+    pub async fn begin(&self) -> Result<Begun, StoreError> {
+        let mut held = self.hold().await?;
+        PgTransactionManager::begin(&mut held.connection, None).await.map_err(undone)?;
+        Ok(Begun(held))
+    }
+
     /// Says goodbye to the server.
     pub async fn close(&self) {
         if let Some(connection) = take(&self.idle) {
@@ -48,6 +60,29 @@ impl Held {
     /// It answered everything: the next caller may have it.
     pub fn keep(self) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.connection);
+    }
+}
+
+impl Begun {
+    /// Commits; an error here means that it is not known.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        PgTransactionManager::commit(&mut self.0.connection).await.commits()?;
+        self.0.keep();
+        Ok(())
+    }
+}
+
+impl Deref for Begun {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Begun {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
     }
 }
 

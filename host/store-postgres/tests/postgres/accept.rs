@@ -1,9 +1,13 @@
 //! Accept, with concurrent writers.
 
-use crate::fixture::{Fixture, NOON};
+use crate::fixture::{Fixture, NOON, tenant};
 use railhead_model::time::DAY_MS;
-use railhead_model::{Ordering, TenantNo, Timestamp};
+use railhead_model::{DestinationNo, Ordering, TenantNo, Timestamp};
+use railhead_store::directory::{Directory, Expect};
 use railhead_store::{Accept, Accepted, FirstEvent, Jobs, NewEvent, RefillAsk, WorkStore};
+use railhead_store_postgres::{PostgresOptions, PostgresStore};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use std::time::Duration;
 
 #[tokio::test]
 async fn each_event_gets_its_own_answer() {
@@ -122,6 +126,93 @@ async fn lanes_get_their_places_in_commit_order() {
         );
         assert_eq!(own[9].seq - own[0].seq, 9, "one batch stays together");
     }
+}
+
+/// An event at a destination of a new tenant, which the fixture is from then on.
+async fn of_new_tenant(f: &mut Fixture, id: &str, ordering: &Ordering) -> (DestinationNo, NewEvent) {
+    let made = f.store.put_tenant(&tenant(f.tenant.environment, id), Expect::Absent).await;
+    f.tenant = made.expect("a tenant");
+    let to = f.destination("one", ordering.clone()).await;
+    (to, laned(f.event(NOON, &[to]), to, ordering))
+}
+
+fn laned(event: NewEvent, to: DestinationNo, ordering: &Ordering) -> NewEvent {
+    let lanes = if *ordering == Ordering::None { Vec::new() } else { vec![(to, [5; 16])] };
+    NewEvent { lanes, ..event }
+}
+
+/// As a write of the tenant's configuration holds its row.
+async fn write<'a>(connection: &'a mut PgConnection, tenant: TenantNo) -> Transaction<'a, Postgres> {
+    let mut writing = connection.begin().await.expect("a transaction");
+    let query = sqlx::query("UPDATE tenant SET gen = gen + 1 WHERE no = $1").bind(tenant.0);
+    query.execute(&mut *writing).await.expect("a write");
+    writing
+}
+
+/// What waited for the row would be refused when its statement's time is over.
+#[tokio::test]
+async fn a_tenant_that_is_being_written_makes_nobody_else_wait() {
+    for ordering in &[Ordering::None, Ordering::Destination] {
+        let Some(mut f) = Fixture::new().await else { return };
+        let to = f.destination("one", ordering.clone()).await;
+        let others = laned(f.event(NOON, &[to]), to, ordering);
+        let (theirs, first) = of_new_tenant(&mut f, "written", ordering).await;
+        let second = laned(f.event(NOON, &[theirs]), theirs, ordering);
+        let mut connection = PgConnection::connect(&f.url).await.expect("a connection");
+        let writing = write(&mut connection, f.tenant.no).await;
+        let batch = [first.clone(), others.clone(), second.clone()];
+        let answers = f.store.accept(&batch).await;
+        assert_eq!(answers, Ok(vec![Accepted::Busy, Accepted::Stored, Accepted::Busy]), "{ordering:?}");
+        assert_eq!((f.waiting(to).await, f.waiting(theirs).await), (1, 0));
+        writing.rollback().await.expect("given up");
+        assert_eq!(f.store.accept(&batch).await, Ok(vec![Accepted::Stored; 3]), "{ordering:?}");
+        let ask = RefillAsk { destination: theirs, ordered: *ordering != Ordering::None, after: None, limit: 10 };
+        let rows = f.store.refill(&[ask]).await.expect("rows").remove(0).rows;
+        assert_eq!(rows.iter().map(|row| row.key.event).collect::<Vec<_>>(), [first.uid, second.uid]);
+        let seqs: Vec<_> = rows.iter().map(|row| row.seq).collect();
+        assert_eq!(seqs, if *ordering == Ordering::None { [0, 0] } else { [1, 2] }, "no place was lost or given twice");
+        let writing = write(&mut connection, f.tenant.no).await;
+        let known = f.store.accept(std::slice::from_ref(&first)).await;
+        assert_eq!(known, Ok(vec![Accepted::Stored]), "what is there needs no lock");
+        writing.commit().await.expect("written");
+        let old = laned(f.event(NOON, &[theirs]), theirs, ordering);
+        assert_eq!(f.store.accept(&[old]).await, Ok(vec![Accepted::Stale]));
+    }
+}
+
+#[tokio::test]
+async fn who_is_patient_waits_for_the_write_to_end() {
+    for ordering in &[Ordering::None, Ordering::Destination] {
+        let Some(mut f) = Fixture::new().await else { return };
+        let (theirs, first) = of_new_tenant(&mut f, "written", ordering).await;
+        let second = laned(f.event(NOON, &[theirs]), theirs, ordering);
+        let long = PostgresOptions { engine_statement_ms: 120_000, engine_call_ms: 120_000, ..Default::default() };
+        let store = PostgresStore::connect(&f.url, &long).await.expect("a connection");
+        let mut connection = PgConnection::connect(&f.url).await.expect("a connection");
+        for (event, commits, expected) in [(first, false, Accepted::Stored), (second, true, Accepted::Stale)] {
+            let writing = write(&mut connection, f.tenant.no).await;
+            let (patient, waits) = (store.clone(), event.clone());
+            let call = tokio::spawn(async move { patient.accept_patiently(&[waits]).await });
+            waits_for_a_lock(&f.url).await;
+            assert_eq!(f.store.accept(&[event]).await, Ok(vec![Accepted::Busy]), "{ordering:?}");
+            let ended = if commits { writing.commit().await } else { writing.rollback().await };
+            ended.expect("the write ends");
+            assert_eq!(call.await.expect("a call"), Ok(vec![expected]), "{ordering:?}");
+        }
+    }
+}
+
+/// Comes back once a session of this database waits for a lock.
+async fn waits_for_a_lock(url: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    let look = async {
+        while !sqlx::query_scalar::<_, bool>(sql).fetch_one(&mut connection).await.expect("a look") {
+            tokio::time::sleep(Duration::from_millis(10)).await; // nothing tells when it waits
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look).await.expect("it waits");
 }
 
 #[tokio::test]

@@ -18,7 +18,8 @@ async fn what_one_host_tells_the_others_hear() {
     assert_eq!(tokio::join!(own.next(), hears.next()), (vec![Hint::All], vec![Hint::All]), "connected");
     let mut speaks = f.store.notifier(f.host);
     speaks.notify(&[]).await.expect("a sign of life");
-    let hints = vec![Hint::Work(vec![DestinationNo(7)]), Hint::Config(TenantNo(3), vec![]), Hint::Shards];
+    let work = Hint::Work(vec![DestinationNo(7)]);
+    let hints = vec![work, Hint::Config(TenantNo(3), vec![]), Hint::Keys, Hint::Shards];
     speaks.notify(&hints).await.expect("a notification");
     let heard = tokio::time::timeout(LONG, hears.next()).await.expect("heard");
     assert_eq!(heard, hints, "a sign of life is nothing to hear");

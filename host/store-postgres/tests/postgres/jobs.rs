@@ -5,8 +5,8 @@ use railhead_model::time::DAY_MS;
 use railhead_model::{DeliveryState, End, JobId, Ordering, Origin};
 use railhead_store::directory::Expect;
 use railhead_store::history::DeliveryFilter;
-use railhead_store::jobs::{JobState, NewReplay};
-use railhead_store::{Accept, Accepted, Directory, History, Jobs, Record, WorkStore};
+use railhead_store::jobs::{JobState, MAX_RUNNING, NewReplay};
+use railhead_store::{Accept, Accepted, Directory, History, Jobs, Record, StoreError, WorkStore};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -38,6 +38,26 @@ async fn a_replay_delivers_the_dead_again_once() {
     assert_eq!((again[1].origin, again[1].job, again[1].previous), (Origin::Replay, Some(id), Some(0)));
     assert_eq!(f.store.cancel_replay(tenant, id, NOON).await, Ok(false));
     assert_eq!(f.store.replays(tenant, None, 10).await.expect("jobs").len(), 1);
+}
+
+#[tokio::test]
+async fn hosts_that_start_replays_at_once_count_each_others() {
+    let Some(f) = Fixture::new().await else { return };
+    let calls = (0..2 * MAX_RUNNING).map(|n| {
+        let id = JobId::new(NOON, [u8::try_from(n).expect("few"); 10]);
+        let new = NewReplay { id, tenant: f.tenant.no, filter: DeliveryFilter::default(), at: NOON };
+        let store = f.store.clone();
+        tokio::spawn(async move { store.start_replay(&new).await })
+    });
+    let (mut started, calls) = (0, calls.collect::<Vec<_>>());
+    for call in calls {
+        match call.await.expect("a call") {
+            Ok(()) => started += 1,
+            refused => assert_eq!(refused, Err(StoreError::TooManyReplays)),
+        }
+    }
+    assert_eq!(started, MAX_RUNNING);
+    assert_eq!(f.store.replays(f.tenant.no, None, 100).await.expect("jobs").len(), MAX_RUNNING);
 }
 
 /// The server takes this escape into a `json` column, and refuses most of its own operators over it.

@@ -133,7 +133,7 @@ async fn a_host_that_is_over_for_a_day_is_forgotten_and_stays_fenced() {
     assert_eq!(f.store.release(a, &[]).await, Err(StoreError::Fenced));
     let batch = [end(f.delivery(to).await, f.tenant.no, 0, 1, End::Delivered)];
     assert_eq!(f.store.record(a, &batch).await, Err(StoreError::Fenced));
-    assert_eq!(f.store.start(a, &[]).await, Err(StoreError::Fenced));
+    assert_eq!(f.store.start(a, &[], false).await, Err(StoreError::Fenced));
     assert_eq!(f.store.save_health(a, &[(to, Health::default())]).await, Err(StoreError::Fenced));
     assert_eq!(f.store.leave(a).await, Ok(()));
 }

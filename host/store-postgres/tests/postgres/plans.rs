@@ -5,7 +5,7 @@ use crate::fixture::{Fixture, NOON, end, retry};
 use crate::security::{Filled, fill, number};
 use crate::server;
 use railhead_model::time::DAY_MS;
-use railhead_model::{DestinationNo, End, Ordering, Origin, Timestamp};
+use railhead_model::{DestinationNo, End, Ordering, Origin, ShardNo, Timestamp};
 use railhead_store::directory::Expect;
 use railhead_store::history::{DeliveryFilter, EventFilter};
 use railhead_store::work::Command;
@@ -50,7 +50,7 @@ const STATES: [(&str, &[&str]); 3] = [
 ];
 
 /// Words of each hot statement.
-const HOT: [&str; 18] = [
+const HOT: [&str; 24] = [
     "AS u(uid, tenant, gen,",
     "first.digest",
     "AS r(ord, event",
@@ -64,11 +64,17 @@ const HOT: [&str; 18] = [
     "'cancelled'",
     "last.run + 1",
     "CASE WHEN w.starts_tries",
+    "starts_by = NULL",
     "AS open FROM (",
     "WITH old AS MATERIALIZED",
     "row_number() OVER (ORDER BY due",
     "WITH chosen AS MATERIALIZED (\n    SELECT w.event",
     "WITH chosen AS MATERIALIZED (\n    SELECT event",
+    "FROM tenant WHERE no = ANY",
+    "FROM destination WHERE no = ANY($1",
+    "WHERE shard + 0 = ANY",
+    "AS u(shard)",
+    "SELECT * FROM batch b",
 ];
 
 /// Words of each statement that people read with.
@@ -118,6 +124,7 @@ async fn run_hot(f: &mut Fixture, what: &str) {
     events[0].lanes = vec![(to, [1; 16])];
     f.store.accept(&events).await.expect("answers");
     f.store.accept(&events).await.expect("answers");
+    f.store.accept_patiently(&events).await.expect("answers");
     let by_due = RefillAsk { destination: to, ordered: false, after: None, limit: 100 };
     let by_seq = RefillAsk { ordered: true, after: Some(Position::Seq(0)), ..by_due };
     let rows = f.store.refill(&[by_due, by_seq]).await.expect("rows").remove(0).rows;
@@ -125,7 +132,8 @@ async fn run_hot(f: &mut Fixture, what: &str) {
     let mut batch: Vec<_> = rows.iter().map(|row| end(row.key, row.tenant, row.rev, 1, End::Delivered)).collect();
     batch[0] = retry(rows[0].key, rows[0].tenant, 0, 1);
     batch[1] = end(rows[1].key, rows[1].tenant, 7, 1, End::Delivered);
-    f.store.start(f.host, &[rows[0].key]).await.expect("a start");
+    f.store.start(f.host, &[rows[0].key], false).await.expect("a start");
+    f.store.unstart(f.host, &[rows[0].key]).await.expect("no start");
     f.store.record(f.host, &batch).await.expect("answers");
     f.store.survey(&[to]).await.expect("due times");
     f.store.waiting(&[to], 10).await.expect("counts");
@@ -133,7 +141,19 @@ async fn run_hot(f: &mut Fixture, what: &str) {
     f.store.command(rows[0].key, Command::RetryNow, NOON).await.expect("a command");
     f.store.command(rows[0].key, Command::Cancel, NOON).await.expect("a command");
     f.store.redeliver(rows[5].key, Origin::Retry, NOON).await.expect("a run");
+    run_loads(f, to).await;
     run_jobs(f, to).await;
+}
+
+/// What a take-over reads.
+async fn run_loads(f: &Fixture, to: DestinationNo) {
+    let all: Vec<_> = (0..=255).map(ShardNo).collect();
+    f.store.destinations_of(&all, None, 500).await.expect("destinations");
+    let found = f.store.destinations_of(&[to.shard()], Some(DestinationNo(to.0 - 1)), 500).await.expect("destinations");
+    assert_eq!(found.first().map(|found| found.no), Some(to));
+    f.store.destinations_by_no(&[to]).await.expect("destinations");
+    f.store.tenants_by_no(&[f.tenant.no]).await.expect("tenants");
+    f.store.batches(&[to]).await.expect("batches");
 }
 
 /// What goes through a queue that may be long.
@@ -217,6 +237,8 @@ fn leading(line: &str) -> Option<&'static str> {
         _ if name.ends_with("_idh") => "idh",
         "work_due" | "work_seq" | "work_lane" => "destination",
         "work_job" => "job",
+        "destination_shard" => "shard",
+        "batch_pkey" => "destination",
         _ if name.ends_with("_destination_event_idx") => "destination",
         _ if name.ends_with("_tenant_uid_idx") || name.ends_with("_tenant_id_idx") => "tenant",
         _ if name.ends_with("_tenant_event_idx") || name == "job_tenant" => "tenant",

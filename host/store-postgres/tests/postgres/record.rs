@@ -4,7 +4,7 @@ use crate::fixture::{Fixture, NOON, end, retry};
 use bytes::Bytes;
 use railhead_model::{DeliveryState, End, HostId, Ordering, OutcomeClass};
 use railhead_store::work::Command;
-use railhead_store::{History, Leases, Record, RecordAnswer, StoreError, WorkStore};
+use railhead_store::{History, Leases, Record, RecordAnswer, Started, StoreError, WorkStore};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -120,6 +120,30 @@ async fn a_record_that_waited_for_a_start_ends_nothing() {
         assert_eq!(f.store.record(f.host, &again).await, Ok(vec![RecordAnswer::Applied(1)]));
     }
     assert_eq!(f.waiting(to).await, 0);
+}
+
+/// A start that waited for a change of its row cannot count it: it says that the row must be read again.
+#[tokio::test]
+async fn a_start_that_waited_for_a_change_counts_nothing() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let to = f.destination("one", Ordering::None).await;
+    let (waits, free) = (f.delivery(to).await, f.delivery(to).await);
+    let mut other = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    let mut changing = other.begin().await.expect("a transaction");
+    let sql = "UPDATE work SET due = due + 1 WHERE event = $1";
+    sqlx::query(sql).bind(waits.event.0).execute(&mut *changing).await.expect("the change");
+    let (store, host) = (f.store.clone(), f.host);
+    let call = tokio::spawn(async move { store.start(host, &[waits, free], false).await });
+    let mut watcher = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    wait_for_lock(&mut watcher).await;
+    changing.commit().await.expect("the change");
+    assert_eq!(call.await.expect("a call"), Ok(vec![Started::Gone, Started::Go]));
+    let sql = "SELECT starts FROM work WHERE event = $1";
+    for (key, count) in [(waits, 0_i16), (free, 1)] {
+        let starts: i16 = sqlx::query_scalar(sql).bind(key.event.0).fetch_one(&mut watcher).await.expect("a read");
+        assert_eq!(starts, count, "{key}");
+    }
+    assert_eq!(f.store.start(f.host, &[waits, free], false).await, Ok(vec![Started::Go; 2]));
 }
 
 /// As if the fixture's host had not renewed, and the others had for long.

@@ -14,7 +14,9 @@ async fn the_contract_of_every_store() {
 
 async fn fresh() -> PostgresStore {
     let url = server::database().await.expect("a server");
-    let store = PostgresStore::connect(&url, &PostgresOptions::default()).await.expect("a connection");
+    // A busy machine may need long for a new connection; nothing here is about that.
+    let patient = PostgresOptions { acquire_ms: 60_000, ..PostgresOptions::default() };
+    let store = PostgresStore::connect(&url, &patient).await.expect("a connection");
     store.migrate().await.expect("the schema");
     store.ensure_partitions(START.plus_ms(-DAY_MS)).await.expect("partitions");
     store

@@ -1,6 +1,6 @@
 //! Tenants.
 
-use crate::codec::{Cells, json};
+use crate::codec::{Cells, json, list};
 use crate::error::{Res, damaged};
 use railhead_model::{EnvironmentNo, TenantId, TenantNo};
 use railhead_store::StoreError;
@@ -50,10 +50,12 @@ pub(super) async fn by_id(
     found.map(|row| tenant(&row)).transpose()
 }
 
-pub(super) async fn by_no(connection: &mut SqliteConnection, no: TenantNo) -> Res<Option<Tenant>> {
-    static SQL: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM tenant WHERE no = ?"));
-    let found = sqlx::query(SQL.as_str()).bind(no.0).fetch_optional(connection).await?;
-    found.map(|row| tenant(&row)).transpose()
+pub(super) async fn by_nos(connection: &mut SqliteConnection, nos: Vec<TenantNo>) -> Res<Vec<Tenant>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {COLUMNS} FROM tenant WHERE no IN (SELECT value FROM json_each(?)) ORDER BY no")
+    });
+    let asked = list(nos.iter().map(|no| no.0));
+    sqlx::query(SQL.as_str()).bind(asked).fetch_all(connection).await?.iter().map(tenant).collect()
 }
 
 pub(super) async fn page(

@@ -5,8 +5,9 @@ use crate::error::Res;
 use crate::history::rows::{ENDED, read_ended};
 use crate::work::make_again;
 use railhead_model::{DeliveryKey, DestinationNo, EventUid, JobId, Origin, TenantNo, Timestamp};
+use railhead_store::StoreError;
 use railhead_store::history::DeliveryRow;
-use railhead_store::jobs::{JobState, MAX_OPEN, NewReplay, Replay, STEP, Stepped};
+use railhead_store::jobs::{JobState, MAX_OPEN, MAX_RUNNING, NewReplay, Replay, STEP, Stepped};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -40,6 +41,17 @@ struct Job {
 }
 
 pub(super) async fn start(connection: &mut SqliteConnection, new: NewReplay) -> Res<()> {
+    let sql = "SELECT count(*) FROM replay WHERE state = 0 AND tenant = ?1
+               AND NOT EXISTS (SELECT 1 FROM replay WHERE id = ?2)";
+    let query = sqlx::query_scalar(sql).bind(new.tenant.0).bind(blob(&new.id.0));
+    let running: i64 = query.fetch_one(&mut *connection).await?;
+    if running >= MAX_RUNNING as i64 {
+        return Err(StoreError::TooManyReplays.into());
+    }
+    insert(connection, new).await
+}
+
+async fn insert(connection: &mut SqliteConnection, new: NewReplay) -> Res<()> {
     let sql = "INSERT OR IGNORE INTO replay (id, tenant, filter, state, examined, created, created_at)
                VALUES (?, ?, ?, 0, 0, 0, ?)";
     let query = sqlx::query(sql).bind(blob(&new.id.0)).bind(new.tenant.0).bind(json(&new.filter)?).bind(new.at.0);
@@ -222,7 +234,7 @@ mod tests {
         for n in 1..=103 {
             let tenant = TenantNo(if n <= 101 { 1 } else { n as i64 });
             let new = NewReplay { id: job(n), tenant, filter: Default::default(), at: Timestamp(1) };
-            start(&mut connection, new).await.expect("a replay");
+            insert(&mut connection, new).await.expect("a replay");
         }
         for n in 1..=66 {
             fill(&mut connection, job(n)).await;

@@ -28,8 +28,11 @@ impl Record for ModelStore {
     async fn record(&self, host: HostId, batch: &[Recording]) -> Result<Vec<RecordAnswer>, StoreError> {
         self.core().record(host, batch)
     }
-    async fn start(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
-        self.core().start(host, deliveries)
+    async fn start(&self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError> {
+        self.core().start(host, deliveries, alone)
+    }
+    async fn unstart(&self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError> {
+        self.core().unstart(host, deliveries)
     }
 }
 
@@ -151,8 +154,8 @@ impl Directory for ModelStore {
     async fn tenant(&self, environment: EnvironmentNo, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
         self.core().tenant(environment, id)
     }
-    async fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
-        self.core().tenant_by_no(no)
+    async fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+        self.core().tenants_by_no(nos)
     }
     async fn tenants(
         &self,

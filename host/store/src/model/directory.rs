@@ -11,6 +11,7 @@ use railhead_model::{
     DestinationId, DestinationNo, End, EnvironmentNo, Ordering, ShardNo, TenantId, TenantNo, Timestamp,
 };
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// Environments, keys and small values.
@@ -111,6 +112,15 @@ impl ModelCore {
     /// None of its own.
     pub fn tenant_by_no(&self, no: TenantNo) -> Result<Option<Tenant>, StoreError> {
         Ok(self.tenants.get(&no).cloned())
+    }
+
+    /// See [`crate::Directory::tenants_by_no`].
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn tenants_by_no(&self, nos: &[TenantNo]) -> Result<Vec<Tenant>, StoreError> {
+        let nos: BTreeSet<_> = nos.iter().collect();
+        Ok(nos.into_iter().filter_map(|no| self.tenants.get(no)).cloned().collect())
     }
 
     /// See [`crate::Directory::tenants`].

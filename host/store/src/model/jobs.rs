@@ -4,7 +4,7 @@ use super::ModelCore;
 use super::tables::{ReplayRecord, first_uid};
 use crate::StoreError;
 use crate::history::MAX_EXAMINED;
-use crate::jobs::{JobState, MAX_OPEN, NewReplay, Replay, STEP, Stepped};
+use crate::jobs::{JobState, MAX_OPEN, MAX_RUNNING, NewReplay, Replay, STEP, Stepped};
 use railhead_model::{DeliveryKey, DestinationNo, End, EventUid, JobId, Origin, TenantNo, Timestamp};
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -16,8 +16,13 @@ impl ModelCore {
     /// See [`crate::Jobs::start_replay`].
     ///
     /// # Errors
-    /// None of its own.
+    /// [`StoreError::TooManyReplays`].
     pub fn start_replay(&mut self, new: &NewReplay) -> Result<(), StoreError> {
+        let runs =
+            |record: &&ReplayRecord| record.replay.tenant == new.tenant && record.replay.state == JobState::Running;
+        if !self.replays.contains_key(&new.id) && self.replays.values().filter(runs).count() >= MAX_RUNNING {
+            return Err(StoreError::TooManyReplays);
+        }
         let replay = Replay {
             id: new.id,
             tenant: new.tenant,

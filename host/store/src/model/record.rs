@@ -21,9 +21,24 @@ impl ModelCore {
     ///
     /// # Errors
     /// [`StoreError::Fenced`].
-    pub fn start(&mut self, host: HostId, deliveries: &[DeliveryKey]) -> Result<Vec<Started>, StoreError> {
+    pub fn start(&mut self, host: HostId, deliveries: &[DeliveryKey], alone: bool) -> Result<Vec<Started>, StoreError> {
         self.unfenced(host)?;
-        Ok(deliveries.iter().map(|key| self.work.get_mut(key).map_or(Started::Gone, |row| row.start(host))).collect())
+        let mut start = |key| self.work.get_mut(key).map_or(Started::Gone, |row| row.start(host, alone));
+        Ok(deliveries.iter().map(&mut start).collect())
+    }
+
+    /// See [`crate::Record::unstart`].
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`].
+    pub fn unstart(&mut self, host: HostId, deliveries: &[DeliveryKey]) -> Result<(), StoreError> {
+        self.unfenced(host)?;
+        for key in deliveries {
+            if let Some(waiting) = self.work.get_mut(key) {
+                waiting.unstart(host);
+            }
+        }
+        Ok(())
     }
 
     fn record_one(&mut self, recording: &Recording) -> RecordAnswer {
@@ -88,17 +103,32 @@ impl ModelCore {
 }
 
 impl Waiting {
-    fn start(&mut self, host: HostId) -> Started {
+    /// Starts of the next attempt; those of the attempts before it do not count.
+    fn open_starts(&self) -> Starts {
         let tries = self.row.tries;
-        let before = Some(self.starts).filter(|starts| starts.tries == tries).unwrap_or_default();
-        if before.by == Some(host) {
-            return Started::Go;
-        }
-        if before.count >= POISON_STARTS {
+        Some(self.starts).filter(|starts| starts.tries == tries).unwrap_or(Starts { tries, ..Starts::default() })
+    }
+
+    fn start(&mut self, host: HostId, alone: bool) -> Started {
+        let before = self.open_starts();
+        let own = before.by == Some(host);
+        if !own && before.count >= POISON_STARTS {
             return Started::Poisoned;
         }
-        self.starts = Starts { count: before.count + 1, tries, by: Some(host) };
+        if before.count > u32::from(own) && !alone {
+            return Started::Alone;
+        }
+        if !own {
+            self.starts = Starts { count: before.count + 1, by: Some(host), ..before };
+        }
         Started::Go
+    }
+
+    fn unstart(&mut self, host: HostId) {
+        let before = self.open_starts();
+        if before.by == Some(host) {
+            self.starts = Starts { count: before.count.saturating_sub(1), by: None, ..before };
+        }
     }
 }
 

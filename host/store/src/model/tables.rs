@@ -30,7 +30,7 @@ pub(super) struct Starts {
     pub count: u32,
     /// Tries that the delivery had then: another number is another attempt.
     pub tries: u32,
-    /// The last of them.
+    /// The last of them; `None` if that one took its start back.
     pub by: Option<HostId>,
 }
 

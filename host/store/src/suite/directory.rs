@@ -246,15 +246,41 @@ pub async fn destinations_are_found_by_shard<S: Store>(store: &S) {
     let world = World::new(store, 12).await;
     let shards: Vec<ShardNo> = world.destinations.iter().step_by(2).map(|no| no.shard()).collect();
     let expected: Vec<_> = world.destinations.iter().copied().filter(|no| shards.contains(&no.shard())).collect();
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = store.destinations_of(&shards, after, 2).await.expect("a read");
-        assert!(page.len() <= 2, "a page holds no more than asked");
-        let Some(last) = page.last() else { break };
-        after = Some(last.no);
-        found.extend(page.iter().map(|found| found.no).filter(|no| world.destinations.contains(no)));
+    let all: Vec<_> = (0..=255).map(ShardNo).collect();
+    for (shards, expected) in [(shards, expected), (all, world.destinations.clone()), (Vec::new(), Vec::new())] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.destinations_of(&shards, after, 2).await.expect("a read");
+            assert!(page.len() <= 2, "a page holds no more than asked");
+            let Some(last) = page.last() else { break };
+            after = Some(last.no);
+            found.extend(page.iter().map(|found| found.no).filter(|no| world.destinations.contains(no)));
+        }
+        assert_eq!(found, expected, "the destinations of the shards are found by number, each once");
     }
-    assert_eq!(found, expected, "the destinations of the shards are found by number, each once");
+}
+
+/// What a take-over reads comes at once: hundreds of tenants and destinations by one read each.
+pub async fn many_are_read_at_once<S: Store>(store: &S) {
+    let world = World::new(store, 3).await;
+    let mut tenants = vec![world.tenant.no];
+    for _ in 0..3 {
+        let new = store.put_tenant(&new_tenant(world.environment.no), Expect::Absent).await.expect("a tenant");
+        tenants.push(new.no);
+    }
+    let nowhere = |no: i64| 1_000_000 + no;
+    let asked: Vec<_> = (0..500).map(|no| TenantNo(nowhere(no))).chain(tenants.iter().rev().copied()).collect();
+    let found = store.tenants_by_no(&[asked, tenants.clone()].concat()).await.expect("a read");
+    assert_eq!(found.iter().map(|found| found.no).collect::<Vec<_>>(), tenants, "each once, by number, if it is there");
+    for found in found {
+        assert_eq!(store.tenant(found.environment, &found.id).await, Ok(Some(found)), "each is whole");
+    }
+    assert_eq!(store.tenants_by_no(&[]).await, Ok(Vec::new()), "who asks for none gets none");
+    let own = world.destinations.iter();
+    let asked: Vec<_> = (0..500).map(|no| DestinationNo(nowhere(no))).chain(own.rev().copied()).collect();
+    let mut found = store.destinations_by_no(&asked).await.expect("a read");
+    found.sort_unstable_by_key(|found| found.no);
+    assert_eq!(found.iter().map(|found| found.no).collect::<Vec<_>>(), world.destinations, "those that are there");
 }
 
 /// A tenant's destinations come page by page, newest first, and their standings without the rest.

@@ -2,11 +2,11 @@
 
 use super::world::{accept_all, attempt, bits, hash, key, record_all, refill, unique};
 use super::{START, World};
-use crate::Store;
 use crate::history::DeliveryFilter;
-use crate::jobs::{JobState, MAX_OPEN, NewReplay, Replay, STEP};
+use crate::jobs::{JobState, MAX_OPEN, MAX_RUNNING, NewReplay, Replay, STEP};
 use crate::record::Change;
 use crate::work::RefillAsk;
+use crate::{Store, StoreError};
 use railhead_model::time::DAY_MS;
 use railhead_model::{
     DeliveryKey, DeliveryState, DestinationNo, End, JobId, Ordering, Origin, OutcomeClass, TenantNo, Timestamp,
@@ -126,6 +126,25 @@ pub async fn a_replay_can_be_cancelled<S: Store>(store: &S) {
         waiting += world.waiting(store, *no).await.len();
     }
     assert_eq!(waiting, STEP, "what a replay made goes on");
+}
+
+/// A tenant has a bounded number of replays that run, whoever asks; those that ended do not count.
+pub async fn a_tenant_has_so_many_replays_that_run<S: Store>(store: &S) {
+    let (world, other) = (World::new(store, 1).await, World::new(store, 1).await);
+    let mut running = Vec::new();
+    for _ in 0..MAX_RUNNING {
+        let replay = ask(&world, None, START);
+        store.start_replay(&replay).await.expect("a replay");
+        running.push(replay);
+    }
+    let more = ask(&world, None, START);
+    assert_eq!(store.start_replay(&more).await, Err(StoreError::TooManyReplays), "one more is refused");
+    let found = store.replay(world.tenant.no, more.id).await.expect("a read");
+    assert_eq!(found, None, "what is refused is not there");
+    store.start_replay(&running[0]).await.expect("the same id again is harmless");
+    store.start_replay(&ask(&other, None, START)).await.expect("another tenant's replay");
+    assert_eq!(store.cancel_replay(world.tenant.no, running[3].id, START).await, Ok(true), "a running replay stops");
+    store.start_replay(&more).await.expect("there is room again");
 }
 
 /// What waits longer than its payload is kept ends as expired.

@@ -4,8 +4,7 @@ use super::world::new_host;
 use super::{Core, START, World};
 use crate::StoreError;
 use crate::lease::{LEASE_MS, Owned, SUSPECT_MS};
-use crate::record::Started;
-use railhead_model::{DeliveryKey, End, HostId, ShardNo, Timestamp};
+use railhead_model::{End, HostId, ShardNo, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -90,7 +89,12 @@ pub async fn a_lapsed_host_is_fenced<S: Core>(store: &S) {
     let batch = [world.end(&rows[0], End::Delivered, "http-200", START)];
     assert_eq!(store.record(zombie, &batch).await, Err(StoreError::Fenced), "a fenced host records nothing");
     assert_eq!(world.waiting(store, world.to()).await, rows, "a fenced host's batch changes nothing");
-    assert_eq!(store.start(zombie, &[rows[0].key]).await, Err(StoreError::Fenced), "a fenced host starts nothing");
+    assert_eq!(
+        store.start(zombie, &[rows[0].key], true).await,
+        Err(StoreError::Fenced),
+        "a fenced host starts nothing"
+    );
+    assert_eq!(store.unstart(zombie, &[rows[0].key]).await, Err(StoreError::Fenced), "nor does it take anything back");
     assert_eq!(store.renew(zombie, lapsed).await, Err(StoreError::Fenced), "a fenced host cannot renew");
     assert_eq!(store.take_over(zombie, lapsed).await, Err(StoreError::Fenced), "a fenced host cannot take over");
     assert_eq!(store.release(zombie, &[ShardNo(1)]).await, Err(StoreError::Fenced), "a fenced host has nothing");
@@ -144,33 +148,6 @@ pub async fn a_shard_that_loses_owners_is_a_suspect<S: Core>(store: &S) {
     assert!(owned.suspects.contains(&ShardNo(7)), "a hand-over does not clear it");
     let later = group.now.plus_ms(SUSPECT_MS);
     assert_eq!(renew(store, host, later).await.suspects, [], "after ten minutes it is as good as others");
-}
-
-/// An attempt that hosts start and never end is poison after the third of them. One host counts once.
-pub async fn what_is_started_and_never_ended_is_poison<S: Core>(store: &S) {
-    let world = World::new(store, 1).await;
-    world.publish(store, START, 2).await;
-    let rows = world.waiting(store, world.to()).await;
-    let (key, other) = (rows[0].key, rows[1].key);
-    let missing = DeliveryKey { run: 9, ..key };
-    let go = store.start(world.host, &[key, missing, key]).await.expect("a start");
-    assert_eq!(go, [Started::Go, Started::Gone, Started::Go], "answers come in order; a repeat is harmless");
-    let mut host = world.host;
-    for _ in 0..2 {
-        host = new_host();
-        store.join(host, START).await.expect("a host joins");
-        assert_eq!(store.start(host, &[key]).await, Ok(vec![Started::Go]), "three hosts may try");
-    }
-    assert_eq!(store.start(host, &[key]).await, Ok(vec![Started::Go]), "the same host counts once");
-    let fourth = new_host();
-    store.join(fourth, START).await.expect("a host joins");
-    let answers = store.start(fourth, &[other, key]).await.expect("a start");
-    assert_eq!(answers, [Started::Go, Started::Poisoned], "the fourth does not; others are not affected");
-    let found = world.row(store, key).await.expect("it waits");
-    assert_eq!((found.rev, found.tries, found.due), (rows[0].rev, 0, rows[0].due), "a start is no change");
-    let retry = world.retry(&found, START.plus_ms(5));
-    store.record(fourth, std::slice::from_ref(&retry)).await.expect("a batch");
-    assert_eq!(store.start(fourth, &[key]).await, Ok(vec![Started::Go]), "a recorded attempt ends its starts");
 }
 
 /// A host gives back what it owns, and nothing that others own.

@@ -174,15 +174,14 @@ fn call(hand_over: &HandOver) -> Call {
 #[async_trait]
 impl Connectors for Sandboxed {
     async fn deliver(&self, hand_over: HandOver, settle: Arc<dyn Settle>) {
-        let sink = move |event: railhead_sandbox::SettledEvent| {
-            settle.settle(Settled {
-                index: event.index,
-                outcome: event.outcome,
-                transcript: event.transcript,
-                started_at: event.started_at,
-                duration_ms: event.duration_ms,
-            });
+        let translate = |event: railhead_sandbox::SettledEvent| Settled {
+            index: event.index,
+            outcome: event.outcome,
+            transcript: event.transcript,
+            started_at: event.started_at,
+            duration_ms: event.duration_ms,
         };
+        let sink = move |settled: Vec<_>| settle.settle(settled.into_iter().map(translate).collect());
         self.sandbox.deliver(self.target(&hand_over), call(&hand_over), Arc::new(sink)).await;
     }
 

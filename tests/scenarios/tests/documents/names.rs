@@ -87,15 +87,18 @@ fn every_file_and_test_that_a_document_names_exists() {
     }
 }
 
-/// True if the source has a function of that name under a `#[test]` of some kind, or one that its own `main` calls.
+/// True if the source has a function of that name under a `#[test]` of some kind, one that is run on both stores, or one
+/// that its own `main` calls.
 fn is_a_test(source: &str, name: &str) -> bool {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let declared = |line: &str| line.split("fn ").nth(1).is_some_and(|rest| rest.starts_with(&format!("{name}(")));
+    let both = source.split("on_both_stores! {").nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_default();
+    let on_both = both.split(',').any(|listed| listed.trim() == name);
     let called = source.contains("\nfn main()") && source.matches(&format!("{name}()")).count() > 1;
     lines.iter().enumerate().any(|(index, line)| {
         let above = lines[..index].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
         let mut above = above.map(|line| line.starts_with("#[test") || line.starts_with("#[tokio::test"));
-        declared(line) && (called || above.any(|is_test| is_test))
+        declared(line) && (on_both || called || above.any(|is_test| is_test))
     })
 }
 

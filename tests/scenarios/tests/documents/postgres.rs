@@ -35,14 +35,9 @@ async fn a_dump_taken_while_a_host_works_is_restored_by_the_commands_of_the_page
     let page = page::read("host/README.md");
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
     sink.script("/hook", Script::Status(503));
-    let key = Command::new(binary()).args(["master-key", "new"]).output().expect("runs").stdout;
-    let key_file = folder.path().join("key");
-    std::fs::write(&key_file, key).expect("written");
-    let options = |url: &str| {
-        let env =
-            [("RAILHEAD_DATABASE_URL", url.to_owned()), ("RAILHEAD_MASTER_KEY_FILE", key_file.display().to_string())];
-        let env = env.map(|(name, value)| (name.to_owned(), value)).into();
-        HostOptions { env, arguments: vec!["--migrate".to_owned()], ..HostOptions::default() }
+    let options = |url: &str| HostOptions {
+        arguments: vec!["--migrate".to_owned()],
+        ..HostOptions::on_postgres(url, folder.path())
     };
     let mut host = Host::start(&folder.path().join("a"), &options(&postgres.url())).await;
     let client = host.client();
@@ -72,11 +67,7 @@ async fn a_dump_taken_while_a_host_works_is_restored_by_the_commands_of_the_page
     assert_eq!(client.post("/v1/events", &event("lost")).await.0, 202);
     assert_eq!(host.terminate(), Some(0), "{}", host.log());
 
-    let url = postgres.url();
-    let restored = format!("{}/restored", url.rsplit_once('/').expect("a database").0);
-    let made =
-        Command::new("psql").args([url.as_str(), "-qc", "CREATE DATABASE restored"]).output().expect("psql runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let restored = postgres.new_database();
     shell(&page::block(&page, "sh restore-postgres"), &restored, folder.path());
     sink.script("/hook", Script::Status(204));
     let host = Host::start(&folder.path().join("b"), &options(&restored)).await;

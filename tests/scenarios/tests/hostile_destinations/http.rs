@@ -1,6 +1,6 @@
 //! Servers that speak HTTP wrongly, slowly, or without end.
 
-use super::{AMPLE_MS, Case, SHORT_MS};
+use super::{AMPLE_MS, Case, short_ms};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use railhead_harness::{Peer, Reply};
@@ -22,18 +22,12 @@ type Row = (&'static str, Reply, &'static str, &'static str, Option<u16>);
 /// Every case, its peer listening.
 pub async fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (timeout_ms, rows) in [
-        (SHORT_MS, without_end()),
-        (AMPLE_MS, cut_short()),
-        (AMPLE_MS, too_much()),
-        (AMPLE_MS, malformed()),
-        (AMPLE_MS, odd_but_http()),
-    ] {
-        for (name, reply, outcome, code, status) in rows {
-            let peer = Peer::start(move |_| reply.clone()).await;
-            let url = peer.url("/hook");
-            cases.push(Case { name, peer, url, expected: (outcome, code, status), timeout_ms });
-        }
+    let short = (0..).map(short_ms).zip(without_end());
+    let others = [cut_short(), too_much(), malformed(), odd_but_http()].into_iter().flatten();
+    for (timeout_ms, (name, reply, outcome, code, status)) in short.chain(others.map(|row| (AMPLE_MS, row))) {
+        let peer = Peer::start(move |_| reply.clone()).await;
+        let url = peer.url("/hook");
+        cases.push(Case { name, peer, url, expected: (outcome, code, status), timeout_ms });
     }
     cases
 }

@@ -1,6 +1,6 @@
 //! Servers whose TLS is wrong, or none.
 
-use super::{AMPLE_MS, Case, SHORT_MS};
+use super::{AMPLE_MS, Case, short_ms};
 use railhead_harness::certificates::{Authority, Identity};
 use railhead_harness::{Peer, Reply, Waits};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
@@ -23,7 +23,7 @@ pub async fn cases(authority: &Authority) -> Vec<Case> {
     for (name, waits, reply, code) in handshakes() {
         let (timeout_ms, outcome) = match code {
             // Where only time ends it, the host does not know how far it came.
-            "timeout" => (SHORT_MS, "uncertain"),
+            "timeout" => (short_ms(0), "uncertain"),
             "tls-client-certificate" => (AMPLE_MS, "rejected_credentials"),
             _ => (AMPLE_MS, "transient"),
         };

@@ -1,8 +1,7 @@
 //! A tenant that floods the host gets 429; another tenant's events go on being accepted.
 
-use crate::support::{LONG, connect, event, migrate, options, run};
-use railhead_harness::host::binary;
-use railhead_harness::{Client, Host, Postgres};
+use crate::support::{LONG, connect, event, run};
+use railhead_harness::{Client, Host, HostOptions, Postgres};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,8 +21,8 @@ const CALM: usize = 20;
 async fn a_flood_of_one_tenant_leaves_room_for_another() {
     let Some(postgres) = Postgres::start(&[]).await else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let options = options(&postgres, folder.path());
-    migrate(binary(), &options);
+    let options = HostOptions::on_postgres(&postgres.url(), folder.path());
+    options.migrate();
     let host = Host::start(folder.path(), &options).await;
     let client = host.client();
     client.make_tenant("flood").await;

@@ -1,6 +1,6 @@
 //! What `/readyz` and `/healthz` say while a host starts, works, loses its database, and ends.
 
-use crate::support::{LONG, connect, event, make_destination, options, run, until};
+use crate::support::{LONG, connect, event, make_destination, run, until};
 use railhead_harness::host::binary;
 use railhead_harness::{Host, HostOptions, Postgres, Script, Sink};
 use std::process::Command;
@@ -12,7 +12,7 @@ const MIGRATING: &str = "SELECT pg_advisory_lock(8241984707393577316)";
 async fn a_load_balancer_hears_how_the_host_is() {
     let Some(mut postgres) = Postgres::start(&[]).await else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let options = options(&postgres, folder.path());
+    let options = HostOptions::on_postgres(&postgres.url(), folder.path());
 
     // Somebody else migrates: it waits, alive and not ready.
     let mut other = connect(&postgres).await;

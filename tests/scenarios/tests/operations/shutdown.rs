@@ -1,8 +1,7 @@
 //! SIGTERM on a shared database: what runs is waited for, then cut; the other host goes on at once.
 
-use crate::support::{LONG, all_came, connect, event, make_destination, migrate, number, options, until};
-use railhead_harness::host::binary;
-use railhead_harness::{Host, Postgres, Received, Script, Sink};
+use crate::support::{LONG, all_came, connect, event, make_destination, number, until};
+use railhead_harness::{Host, HostOptions, Postgres, Received, Script, Sink};
 
 /// So many destinations that both hosts own some of them.
 const DESTINATIONS: usize = 12;
@@ -11,8 +10,8 @@ const DESTINATIONS: usize = 12;
 async fn a_host_that_ends_in_order_leaves_its_shards_to_the_other_at_once() {
     let Some(postgres) = Postgres::start(&[]).await else { return };
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let options = options(&postgres, folder.path());
-    migrate(binary(), &options);
+    let options = HostOptions::on_postgres(&postgres.url(), folder.path());
+    options.migrate();
     let mut first = Host::start(&folder.path().join("a"), &options).await;
     let second = Host::start(&folder.path().join("b"), &options).await;
     let client = second.client();

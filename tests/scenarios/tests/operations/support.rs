@@ -1,34 +1,12 @@
-//! Hosts on one PostgreSQL, and waiting for what they say.
+//! What a database holds, and waiting for what hosts say.
 
-use railhead_harness::host::binary;
-use railhead_harness::{Client, HostOptions, Postgres, Received, Sink};
+use railhead_harness::{Client, Postgres, Received, Sink};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// The longest that anything here is waited for.
 pub const LONG: Duration = Duration::from_secs(120);
-
-/// Settings of hosts on this server; the master key is in `folder`.
-pub fn options(postgres: &Postgres, folder: &Path) -> HostOptions {
-    let file = folder.join("key");
-    if !file.exists() {
-        let key = Command::new(binary()).args(["master-key", "new"]).output().expect("runs").stdout;
-        std::fs::write(&file, key).expect("written");
-    }
-    let env = [("RAILHEAD_DATABASE_URL", postgres.url()), ("RAILHEAD_MASTER_KEY_FILE", file.display().to_string())];
-    let env = env.map(|(name, value)| (name.to_owned(), value));
-    HostOptions { env: env.into(), ..HostOptions::default() }
-}
-
-/// `railhead migrate` of this program.
-pub fn migrate(program: &Path, options: &HostOptions) {
-    let env = options.env.iter().map(|(name, value)| (name, value));
-    let migrated = Command::new(program).arg("migrate").envs(env).output().expect("runs");
-    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
-}
 
 pub async fn connect(postgres: &Postgres) -> PgConnection {
     PgConnection::connect(&postgres.url()).await.expect("a connection")

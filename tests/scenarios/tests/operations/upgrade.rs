@@ -4,8 +4,7 @@
 //! accepts from the first moment, and delivers once the old one has left. Without it both hosts run the same program,
 //! share the shards, and nothing comes twice.
 
-use crate::support::{LONG, event, make_destination, migrate, options, until};
-use railhead_harness::host::binary;
+use crate::support::{LONG, event, make_destination, until};
 use railhead_harness::{Client, Host, HostOptions, Postgres, Received, Sink};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,13 +23,12 @@ const PAUSE: Duration = Duration::from_millis(40);
 async fn old_and_new_hosts_run_side_by_side_and_lose_nothing() {
     let Some(postgres) = Postgres::start(&[]).await else { return };
     let (folder, sink) = (tempfile::tempdir().expect("a folder"), Sink::start().await);
-    let new = options(&postgres, folder.path());
+    let new = HostOptions::on_postgres(&postgres.url(), folder.path());
     let other = std::env::var_os("RAILHEAD_OLD_BIN").map(PathBuf::from);
-    let old_program = other.clone().unwrap_or_else(|| binary().to_owned());
-    let old = HostOptions { binary: Some(old_program.clone()), ..new.clone() };
+    let old = HostOptions { binary: other.clone(), ..new.clone() };
 
     // The version before, at work.
-    migrate(&old_program, &old);
+    old.migrate();
     let mut old_host = Host::start(&folder.path().join("old"), &old).await;
     let client = old_host.client();
     client.make_tenant("acme").await;
@@ -41,7 +39,7 @@ async fn old_and_new_hosts_run_side_by_side_and_lose_nothing() {
     publishing.acknowledged(50).await;
 
     // The schema of today under it; the new host beside it.
-    migrate(binary(), &new);
+    new.migrate();
     publishing.acknowledged(50).await;
     let new_host = Host::start(&folder.path().join("new"), &new).await;
     publishing.to(&new_host);

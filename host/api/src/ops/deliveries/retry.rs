@@ -31,7 +31,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
         Retried::Again(key) => (201, key),
     };
     // Due now means now: a destination that is failing is probed at once.
-    call.state.delivery.config_changed(tenant.no, &[key.destination]);
+    call.state.delivery.probe(key.destination);
     let row = call.state.store.delivery(tenant.no, key).await?.ok_or_else(|| Problem::not_found("delivery"))?;
     Answer::json(status, &super::get::view(&call, &row).await?)
 }

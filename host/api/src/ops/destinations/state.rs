@@ -73,7 +73,7 @@ async fn set(call: Call, state: DestinationState) -> Result<Answer, Problem> {
     let expect = if_match.check(Some(found.revision))?;
     if found.state == state {
         // A person says that it is repaired: a failing one is probed now instead of at its next probe.
-        call.state.delivery.config_changed(tenant.no, &[found.no]);
+        call.state.delivery.probe(found.no);
         return super::get::answer(&call, &tenant, &found, 200).await;
     }
     found.state = state;

@@ -24,7 +24,8 @@ operation! {
     tag: "destinations",
     summary: "Send one event now, for real",
     about: "Names an event type, whose example is sent, or brings an event. It goes to this destination alone, whatever \
-            its subscriptions. `attempt` is null if none was made in time; the delivery goes on.",
+            its subscriptions. `attempt` is null if none was made in time; the delivery goes on. It counts in the tenant's \
+            share as published events do: a busy host answers 429 or 503.",
     action: Some(Action::DestinationsWrite),
     body: "Test",
     answers: &[answers(200, "Tested", "The delivery, and its first attempt.")],
@@ -64,7 +65,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     }
     let draft = wanted(&call, &tenant).await?;
     // A failing destination is probed at once, so that the test need not wait for its next probe.
-    call.state.delivery.config_changed(tenant.no, &[found.no]);
+    call.state.delivery.probe(found.no);
     let (key, attempt) = call.state.delivery.test(&tenant, &found, draft).await.map_err(|error| match error {
         TestError::Overloaded(error) => overloaded(error),
         TestError::Refused(refusal) => refused(&refusal),

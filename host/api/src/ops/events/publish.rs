@@ -14,7 +14,7 @@ use railhead_model::TenantId;
 use railhead_store::StoreError;
 use railhead_store::directory::Expect;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of one request.
 const MAX_BODY: usize = 5 * 1024 * 1024;
@@ -28,8 +28,8 @@ operation! {
     about: "Answered only after the event and its deliveries are durable. One event is accepted (202) or refused. The \
             elements of an array are judged one by one: 202 if all were accepted, 207 if some were refused. A host \
             that is busy answers 503, or 429 to a tenant that sends more than its share; `Retry-After` says when to send \
-            the same again. The same \
-            tenant, source and id within 24 hours is a duplicate, and answers with the first event; with other content \
+            the same again. So does a host whose database does not answer: no request waits longer than half a minute for \
+            it. The same tenant, source and id within 24 hours is a duplicate, and answers with the first event; with other content \
             it is a conflict. Content types: application/json, application/cloudevents+json, \
             application/cloudevents-batch+json, or any with the `ce-` headers of CloudEvents' binary mode.",
     action: Some(Action::EventsWrite),
@@ -141,31 +141,57 @@ async fn publish(
         drafts.into_iter().map(|draft| draft.map(|draft| valid.push(draft))).collect();
     let mut published = if valid.is_empty() { Vec::new() } else { send(call, settings, valid).await? }.into_iter();
     let missing = || Problem::internal(&"the engine answered for fewer events than it was given");
-    Ok(judged.into_iter().map(|one| one.and_then(|()| answer(published.next().ok_or_else(missing)?))).collect())
+    Ok(judged.into_iter().map(|one| one.and_then(|()| published.next().ok_or_else(missing)?)).collect())
 }
 
-async fn send(call: &Call, settings: &Settings, drafts: Vec<Draft>) -> Result<Vec<Published>, Problem> {
+/// One answer for each draft; a tenant's trouble is in the answers to its own events.
+async fn send(call: &Call, settings: &Settings, drafts: Vec<Draft>) -> Result<Vec<Result<Value, Problem>>, Problem> {
     let environment = call.environment()?.no;
     let again = if settings.create_tenants { drafts.clone() } else { Vec::new() };
-    let mut answers = call.state.delivery.publish(environment, drafts).await.map_err(overloaded)?;
-    let unknown = |(answer, draft): (&Published, &Draft)| {
+    let published = call.state.delivery.publish(environment, drafts).await.map_err(overloaded)?;
+    let is_unknown = |answer: &Published, draft: &Draft| {
         let refused = matches!(answer, Published::Refused(refusal) if refusal.code == Refusal::UNKNOWN_TENANT);
-        (refused && !draft.tenant.is_reserved()).then(|| draft.tenant.clone())
+        refused && !draft.tenant.is_reserved()
     };
-    let tenants: BTreeSet<TenantId> = answers.iter().zip(&again).filter_map(unknown).collect();
-    if tenants.is_empty() {
+    let second = published.iter().zip(again).enumerate().filter(|(_, (answer, draft))| is_unknown(answer, draft));
+    let second: Vec<_> = second.map(|(place, (_, draft))| (place, draft)).collect();
+    let mut answers: Vec<_> = published.into_iter().map(answer).collect();
+    for (place, again) in send_to_new(call, second).await? {
+        if let Some(slot) = answers.get_mut(place) {
+            *slot = again;
+        }
+    }
+    Ok(answers)
+}
+
+/// Makes the tenants of these drafts and publishes them; each draft comes with its place, and so does its answer.
+async fn send_to_new(
+    call: &Call,
+    drafts: Vec<(usize, Draft)>,
+) -> Result<Vec<(usize, Result<Value, Problem>)>, Problem> {
+    let tenants: BTreeSet<TenantId> = drafts.iter().map(|(_, draft)| draft.tenant.clone()).collect();
+    let mut failed = BTreeMap::new();
+    for tenant in tenants {
+        if let Err(problem) = create(call, &tenant).await {
+            failed.insert(tenant, problem);
+        }
+    }
+    let (mut answers, mut places, mut made) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, draft) in drafts {
+        match failed.get(&draft.tenant) {
+            Some(problem) => answers.push((place, Err(problem.clone()))),
+            None => {
+                places.push(place);
+                made.push(draft);
+            }
+        }
+    }
+    if made.is_empty() {
         return Ok(answers);
     }
-    for tenant in &tenants {
-        create(call, tenant).await?;
-    }
-    let of_new = |draft: &Draft| tenants.contains(&draft.tenant);
-    let (places, drafts): (Vec<_>, Vec<_>) = again.into_iter().enumerate().filter(|(_, draft)| of_new(draft)).unzip();
-    let second = call.state.delivery.publish(environment, drafts).await.map_err(overloaded)?;
-    for (place, answer) in places.into_iter().zip(second) {
-        if let Some(slot) = answers.get_mut(place) {
-            *slot = answer;
-        }
+    match call.state.delivery.publish(call.environment()?.no, made).await {
+        Ok(published) => answers.extend(places.into_iter().zip(published.into_iter().map(answer))),
+        Err(error) => answers.extend(places.into_iter().map(|place| (place, Err(overloaded(error.clone()))))),
     }
     Ok(answers)
 }

@@ -14,7 +14,8 @@ operation! {
     path: "/v1/keys/{key}",
     tag: "keys",
     summary: "Revoke a key",
-    about: "At once on this host, within two seconds on every other. Its record stays. Needs every scope that the key has.",
+    about: "At once on this host and, where hosts hear each other, on every other; within two seconds where they do not. Its \
+            record stays. Needs every scope that the key has.",
     action: Some(Action::Keys),
     answers: &[Documented { status: 204, schema: "", about: "Revoked." }],
     examples: &[Example::get("Revoke it", "/v1/keys/{key}", 204)],
@@ -25,7 +26,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     check_held(&call, &key)?;
     key.revoked = true;
     call.state.store.put_key(&key).await?;
-    call.state.keys.forget(&key.hash);
+    call.state.delivery.keys_changed();
     Ok(Answer::empty())
 }
 

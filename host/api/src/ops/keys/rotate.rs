@@ -62,7 +62,7 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let until = now.plus_ms(input.overlap_ms);
     old.expires_at = Some(old.expires_at.map_or(until, |at| at.min(until)));
     call.state.store.put_key(&old).await?;
-    call.state.keys.forget(&old.hash);
+    call.state.delivery.keys_changed();
     // Revoked in between: the new key must not outlive the one that it came from.
     if call.state.store.key_by_hash(&old.hash).await?.is_none_or(|old| old.revoked) {
         call.state.store.put_key(&Key { revoked: true, ..new }).await?;

@@ -1,53 +1,13 @@
 //! What the engine does with whole inputs, one destination at a time.
 
 use super::*;
+use crate::core::fixtures::{NO, attempts, row, settings};
 use crate::core::{AttemptItem, RecordId, Settings};
-use railhead_model::{
-    DeliveryKey, DestinationState, End, EventUid, HostId, Jitter, Origin, Outcome, RateLimit, Reason, RetryPolicy,
-    ShardNo, TenantNo, Timestamp,
-};
-use railhead_store::work::Health;
+use railhead_model::{End, HostId, Outcome, RateLimit, Reason, RetryPolicy, ShardNo, Timestamp};
 use railhead_store::{Change, RecordAnswer, WorkRow};
 use std::collections::BTreeMap;
 
-const NO: DestinationNo = DestinationNo(1);
 const START: u64 = 1_000;
-
-fn settings() -> Settings {
-    Settings {
-        no: NO,
-        tenant: TenantNo(1),
-        state: DestinationState::Active,
-        retry: RetryPolicy::Schedule(railhead_model::destination::Schedule { schedule_ms: vec![2_000, 2_000] }),
-        jitter: Jitter::None,
-        rate_limit: None,
-        concurrency: 8,
-        hand_over: 4,
-        sessions: 2,
-        batch: None,
-        ordered: false,
-        hold_on_dead: false,
-        health: Health::default(),
-    }
-}
-
-fn row(n: u8) -> WorkRow {
-    WorkRow {
-        key: DeliveryKey { event: EventUid::new(Timestamp(1), [n; 10]), destination: NO, run: 0 },
-        tenant: TenantNo(1),
-        due: Timestamp(1),
-        attempts: 0,
-        tries: 0,
-        since: None,
-        rev: 0,
-        lane: None,
-        seq: i64::from(n),
-        origin: Origin::Publish,
-        previous: None,
-        job: None,
-        bytes: 0,
-    }
-}
 
 /// An engine, its clock (wall and monotonic run together) and what it asked for last.
 struct Bench {
@@ -93,11 +53,7 @@ impl Bench {
     }
 
     fn attempts(&self) -> Vec<(AttemptId, Vec<AttemptItem>)> {
-        let started = self.out.iter().filter_map(|effect| match effect {
-            Effect::Attempt { id, items, .. } => Some((*id, items.clone())),
-            _ => None,
-        });
-        started.collect()
+        attempts(&self.out)
     }
 
     fn records(&mut self) -> Vec<(RecordId, Vec<RecordItem>)> {

@@ -1,28 +1,14 @@
 //! The window's promises, one by one.
 
 use super::*;
-use railhead_model::{DeliveryKey, Origin, TenantNo};
+use crate::core::fixtures::{self, NO};
+use railhead_model::Origin;
 use railhead_store::WorkRow;
 
-const NO: DestinationNo = DestinationNo(1);
 const NOW: Timestamp = Timestamp(1_000);
 
 fn row(n: u8, due: i64) -> WorkRow {
-    WorkRow {
-        key: DeliveryKey { event: EventUid::new(Timestamp(1), [n; 10]), destination: NO, run: 0 },
-        tenant: TenantNo(1),
-        due: Timestamp(due),
-        attempts: 0,
-        tries: 0,
-        since: None,
-        rev: 0,
-        lane: None,
-        seq: 0,
-        origin: Origin::Publish,
-        previous: None,
-        job: None,
-        bytes: 0,
-    }
+    WorkRow { due: Timestamp(due), seq: 0, ..fixtures::row(n) }
 }
 
 fn slot(n: u8) -> Slot {

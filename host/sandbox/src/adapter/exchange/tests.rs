@@ -121,7 +121,7 @@ impl World {
         let events = vec![CallEvent { event, attempt: 1, traceparent: None }];
         let call = Call { batch_id: String::new(), batched: false, deadline_ms: 30_000, events };
         let settled = self.settled.clone();
-        let settle: crate::Settle = Arc::new(move |event| settled.lock().unwrap().push(event));
+        let settle: crate::Settle = Arc::new(move |new| settled.lock().unwrap().extend(new));
         guest.running = Some(Running::new(purpose, call, self.around.clock.clone(), Some(settle)));
         guest
     }
@@ -233,6 +233,7 @@ async fn a_token_is_used_and_never_seen() {
 
     let running = guest.running.clone().unwrap();
     running.settle(&[0], &Outcome::Delivered(Reason::new("ok", "")));
+    running.hand_on();
     let exchanges = world.settled.lock().unwrap().remove(0).transcript.exchanges;
     let [login, data] = exchanges.as_slice() else { panic!("{exchanges:?}") };
     assert_eq!(
