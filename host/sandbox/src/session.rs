@@ -7,13 +7,13 @@ use crate::bindings::railhead::plugin::types::{Failure, Kind};
 use crate::call::{CallEvent, Ended, Running};
 use crate::egress::Egress;
 use crate::limits::{self, Limiter, Meter, Stopped};
+use crate::sessions::Place;
 use crate::target::Scope;
 use railhead_model::{Clock, Outcome, Reason};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
 use wasmtime::component::{Resource, ResourceAny, ResourceTable};
 use wasmtime::{Store, Trap, UpdateDeadline};
@@ -34,12 +34,6 @@ pub(crate) struct Surroundings {
     pub(crate) cpu: Duration,
     /// Where slow calls run, and all that is not a call.
     pub(crate) slow: Handle,
-}
-
-/// Room in the pool: the host's and the tenant's share. Held as long as the session lives.
-pub(crate) struct Place {
-    pub(crate) _instance: OwnedSemaphorePermit,
-    pub(crate) _tenant: OwnedSemaphorePermit,
 }
 
 /// See the module.

@@ -1,24 +1,22 @@
 //! The sessions of all destinations: who has one, who waits, who goes.
 
-use crate::adapter::Cache;
 use crate::call::{Ended, Running};
-use crate::session::{Place, Session, Surroundings};
+use crate::session::{Session, Surroundings};
 use crate::target::{Edition, Scope, Target};
 use crate::tokens::Tokens;
+pub(crate) use places::Place;
+use places::{Places, Room};
 use railhead_model::{Outcome, Reason};
+use slot::Slot;
 use standing::Standings;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// A session that nobody uses goes after so long.
-const IDLE_MS: u64 = 30_000;
 /// A revocation is remembered for so long: no call that was on its way takes longer to begin.
 const FLOOR_MS: u64 = 3_600_000;
-/// A tenant holds at most one in so many places of the pool.
-const TENANT_SHARE: u32 = 10;
 
 /// All sessions of the host.
 pub(crate) struct Sessions {
@@ -28,10 +26,7 @@ pub(crate) struct Sessions {
     /// Kept for longer than slots: a token outlives the sessions that use it.
     tokens: Mutex<HashMap<i64, (Edition, Arc<Tokens>)>>,
     standings: Standings,
-    places: usize,
-    instances: Arc<Semaphore>,
-    tenants: Mutex<HashMap<i64, Arc<Semaphore>>>,
-    per_tenant: usize,
+    places: Places,
     opened: AtomicU64,
 }
 
@@ -40,27 +35,6 @@ struct Floor {
     /// Sessions of revisions below it end at once.
     lowest: watch::Sender<i64>,
     until_ms: u64,
-}
-
-/// One edition of a destination.
-pub(crate) struct Slot {
-    edition: Edition,
-    scope: Arc<Scope>,
-    cache: Arc<Cache>,
-    /// As many as it may have sessions.
-    turns: Arc<Semaphore>,
-    max: u32,
-    /// Its last call ran into the deadline: one session at a time until a call succeeds.
-    suspect: AtomicBool,
-    used_ms: AtomicU64,
-    idle: Mutex<Idle>,
-}
-
-#[derive(Default)]
-struct Idle {
-    sessions: Vec<Session>,
-    /// No session comes back any more.
-    retired: bool,
 }
 
 /// A session in use, and the right to use it.
@@ -72,19 +46,13 @@ pub(crate) struct Held {
 
 impl Sessions {
     pub(crate) fn new(around: Surroundings, places: u32) -> Self {
-        let per_tenant = usize::try_from((places / TENANT_SHARE).max(1)).unwrap_or(1);
-        let places = usize::try_from(places).unwrap_or(1);
-        let instances = Arc::new(Semaphore::new(places));
         Self {
             around,
             slots: Mutex::default(),
             floors: Mutex::default(),
             tokens: Mutex::default(),
             standings: Standings::default(),
-            places,
-            instances,
-            tenants: Mutex::default(),
-            per_tenant,
+            places: Places::new(places),
             opened: AtomicU64::new(0),
         }
     }
@@ -107,7 +75,7 @@ impl Sessions {
         let session = match idle {
             Some(session) => session,
             None => {
-                let place = self.place(slot.scope.tenant, running).await?;
+                let place = self.place(&slot.room, slot.scope.tenant, running).await?;
                 let session = Session::open(&self.around, &slot.scope, &slot.cache, place, running).await;
                 let session = session.inspect_err(|_| self.standings.note(target.destination, false, self.now()))?;
                 self.opened.fetch_add(1, Ordering::Relaxed);
@@ -124,7 +92,7 @@ impl Sessions {
     pub(crate) async fn apart(&self, target: &Target, running: &Arc<Running>) -> Result<Session, Ended> {
         let scope = Arc::new(Scope::of(target).map_err(misconfigured)?);
         self.choose_lane(target.destination, running).await;
-        let place = self.place(scope.tenant, running).await?;
+        let place = self.place(&self.places.of(scope.tenant), scope.tenant, running).await?;
         Session::open(&self.around, &scope, &Arc::default(), place, running).await
     }
 
@@ -146,6 +114,10 @@ impl Sessions {
                 slot.suspect.store(false, Ordering::Relaxed);
                 slot.used_ms.store(self.now(), Ordering::Relaxed);
                 self.close_all(slot.put(session));
+                // Not before it is there: who begins to wait now finds it there.
+                if self.places.are_wanted(&slot.room) {
+                    self.close_all(slot.take_oldest());
+                }
             }
             Ended::Broken(reason) => {
                 if reason.code == "deadline" {
@@ -165,7 +137,7 @@ impl Sessions {
 
     /// How many sessions there are: in use and idle.
     pub(crate) fn live(&self) -> usize {
-        self.places.saturating_sub(self.instances.available_permits())
+        self.places.taken()
     }
 
     /// Forgets a destination; what runs ends its call and does not come back. The sessions are for the caller to close.
@@ -210,8 +182,7 @@ impl Sessions {
         self.tokens().retain(|_, (_, tokens)| Arc::strong_count(tokens) > 1 || tokens.are_live(now));
         self.standings.sweep(now);
         self.floors().retain(|_, floor| floor.lowest.receiver_count() > 0 || now < floor.until_ms);
-        let all = self.per_tenant;
-        self.tenants().retain(|_, share| share.available_permits() < all || Arc::strong_count(share) > 1);
+        self.places.forget_unused();
     }
 
     fn heartbeats(&self, slot: &Arc<Slot>, now: u64) {
@@ -243,7 +214,7 @@ impl Sessions {
         }
         let mut scope = Scope::of(target).map_err(misconfigured)?;
         scope.tokens = self.tokens_of(target);
-        let slot = Arc::new(Slot::new(Edition::of(target), Arc::new(scope), self.now()));
+        let slot = Arc::new(Slot::new(Edition::of(target), Arc::new(scope), self.places.of(target.tenant), self.now()));
         if known.is_some_and(|known| known.edition.revision > target.revision) {
             // A call that was on its way when its destination changed: it must not bring the old edition back.
             slot.retire();
@@ -270,25 +241,16 @@ impl Sessions {
         tokens
     }
 
-    /// Room for one more session of a tenant. Where there is none, the session that was idle longest makes it.
-    async fn place(&self, tenant: i64, running: &Running) -> Result<Place, Ended> {
+    /// Room for one more session of a tenant. Where there is none, the session that was idle longest makes it, or the next
+    /// one that comes back.
+    async fn place(&self, room: &Arc<Room>, tenant: i64, running: &Running) -> Result<Place, Ended> {
         let wait = Duration::from_millis(u64::from(running.left_ms()) / 2);
-        let share = self.tenants().entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(self.per_tenant))).clone();
-        if share.available_permits() == 0 {
-            self.make_room(Some(tenant));
-        }
         let both = async {
-            let of_tenant = share.acquire_owned().await?;
-            if self.instances.available_permits() == 0 {
-                self.make_room(None);
-            }
-            let instance = self.instances.clone().acquire_owned().await?;
-            Ok::<_, tokio::sync::AcquireError>(Place { _instance: instance, _tenant: of_tenant })
+            let of_tenant = room.take(|| self.make_room(Some(tenant))).await?;
+            let of_host = self.places.host().take(|| self.make_room(None)).await?;
+            Some(Place { _of_host: of_host, _of_tenant: of_tenant })
         };
-        match tokio::time::timeout(wait, both).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(busy()),
-        }
+        tokio::time::timeout(wait, both).await.ok().flatten().ok_or_else(busy)
     }
 
     /// Closes sessions beside whatever runs now.
@@ -322,76 +284,11 @@ impl Sessions {
     fn slots(&self) -> MutexGuard<'_, HashMap<i64, Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn tenants(&self) -> MutexGuard<'_, HashMap<i64, Arc<Semaphore>>> {
-        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Floor {
     fn none() -> Self {
         Self { lowest: watch::Sender::new(i64::MIN), until_ms: 0 }
-    }
-}
-
-impl Slot {
-    fn new(edition: Edition, scope: Arc<Scope>, now: u64) -> Self {
-        let max = scope.connector.manifest.max_sessions.clamp(1, 64);
-        Self {
-            edition,
-            scope,
-            cache: Arc::default(),
-            turns: Arc::new(Semaphore::new(usize::try_from(max).unwrap_or(1))),
-            max,
-            suspect: AtomicBool::new(false),
-            used_ms: AtomicU64::new(now),
-            idle: Mutex::default(),
-        }
-    }
-
-    /// Keeps a session for the next call; gives it back if none comes.
-    fn put(&self, session: Session) -> Option<Session> {
-        let mut idle = self.idle();
-        if idle.retired {
-            return Some(session);
-        }
-        idle.sessions.push(session);
-        None
-    }
-
-    fn retire(&self) -> Vec<Session> {
-        let mut idle = self.idle();
-        idle.retired = true;
-        std::mem::take(&mut idle.sessions)
-    }
-
-    fn expired(&self, now: u64) -> Vec<Session> {
-        let old = |session: &mut Session| now.saturating_sub(session.used_ms) >= IDLE_MS;
-        self.idle().sessions.extract_if(.., old).collect()
-    }
-
-    fn wants_idle(&self, now: u64) -> Option<Session> {
-        self.idle().sessions.extract_if(.., |session| session.idle_at_ms.is_some_and(|at| at <= now)).next()
-    }
-
-    fn oldest_ms(&self) -> Option<u64> {
-        self.idle().sessions.iter().map(|session| session.used_ms).min()
-    }
-
-    fn take_oldest(&self) -> Vec<Session> {
-        let mut idle = self.idle();
-        let oldest = idle.sessions.iter().map(|session| session.used_ms).min();
-        let session = idle.sessions.extract_if(.., |session| Some(session.used_ms) == oldest).next();
-        session.into_iter().collect()
-    }
-
-    fn is_unused(&self, now: u64) -> bool {
-        let free = self.turns.available_permits() == usize::try_from(self.max).unwrap_or(1);
-        free && self.idle().sessions.is_empty() && now.saturating_sub(self.used_ms.load(Ordering::Relaxed)) >= IDLE_MS
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Idle> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -404,6 +301,8 @@ fn misconfigured(reason: Reason) -> Ended {
     Ended::NotRun(Outcome::Misconfigured(reason))
 }
 
+mod places;
+mod slot;
 mod standing;
 #[cfg(test)]
 mod tests;

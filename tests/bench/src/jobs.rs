@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Destinations at which each event of the replay died.
-const EACH: usize = 100;
+const EACH: usize = 20;
 /// Published at once.
 const BUNDLE: usize = 500;
 /// Events that are fanned out, one after the other.

@@ -1,6 +1,7 @@
 //! What sessions of one edition share outlives them, and nothing of it reaches another edition.
 
 use super::*;
+use crate::call::{Call, Purpose};
 use crate::egress::{Egress, EgressPolicy};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::secret::Secret;
@@ -77,4 +78,25 @@ async fn a_floor_is_forgotten_where_nothing_was_revoked() {
     sessions.sweep();
     sessions.revoked(7, 3).await;
     assert!(futures::FutureExt::now_or_never(sessions.revoked(7, 4)).is_none());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_gets_that_of_the_next_call_that_ends() {
+    let (sessions, target) = world().await;
+    let other = Target { destination: 8, ..target.clone() };
+    let running = || {
+        let call = Call { batch_id: String::new(), batched: false, deadline_ms: 120_000, events: Vec::new() };
+        Running::new(Purpose::Deliver, call, sessions.around.clock.clone(), None)
+    };
+    let (first, second) = (running(), running());
+    let held = sessions.hold(&target, &first).await.unwrap();
+    let mut waits = Box::pin(sessions.hold(&other, &second));
+    while !sessions.places.are_wanted(&sessions.places.of(target.tenant)) {
+        assert!(futures::poll!(&mut waits).is_pending(), "the tenant has one place");
+    }
+    sessions.give_back(held, &first, &Ended::Returned);
+    let held = waits.await.map_err(|ended| format!("{ended:?}")).unwrap();
+    assert!(!sessions.places.are_wanted(&sessions.places.of(target.tenant)));
+    sessions.give_back(held, &second, &Ended::Returned);
+    assert_eq!(sessions.live(), 1, "it stays for the next call where nobody waits");
 }

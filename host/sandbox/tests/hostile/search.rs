@@ -95,7 +95,7 @@ impl Found {
             let spelt = all.iter().flat_map(|canary| canary.spellings().into_iter().map(move |it| (canary.name, it)));
             let (names, values): (Vec<_>, Vec<_>) =
                 spelt.map(|(name, (spelling, bytes))| (format!("{name} {spelling}"), bytes)).unzip();
-            (aho_corasick::AhoCorasick::new(values).unwrap(), names)
+            (aho_corasick::AhoCorasick::builder().ascii_case_insensitive(true).build(values).unwrap(), names)
         });
         let (finder, names) = &*FINDER;
         let hits = pieces.into_iter().flat_map(|piece| finder.find_overlapping_iter(piece));
