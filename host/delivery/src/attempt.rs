@@ -12,7 +12,9 @@ use railhead_model::{
     Attempt, AttemptKey, DeliveryKey, DestinationNo, Event, EventUid, Fields, Outcome, Reason, Transcript,
 };
 use railhead_vault::TenantKeys;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What the engine asks for.
@@ -90,7 +92,9 @@ pub(crate) async fn run(call: Call, mut over: Over) {
     // A last look: much may have happened while payloads were read, or while the machine slept.
     if !shaped.is_empty() && shared.lease.lets_start(call.destination.shard(), shared.clock.monotonic_ms()) {
         let hand_over = hand_over(&shared, &call, &loaded, shaped, batched);
-        shared.connectors.deliver(hand_over, sink).await;
+        let told: Arc<dyn Settle> = sink.clone();
+        let call = shared.connectors.deliver(hand_over, told);
+        ClosedFirst { _closes: Closes(sink), call }.await;
     }
 }
 
@@ -123,6 +127,29 @@ fn shape(loaded: &Loaded, event: Option<Arc<Event>>) -> Result<(Arc<Event>, bool
 /// What the destination wants of each payload; `None` if all of it.
 fn selection(loaded: &Loaded) -> Option<&Fields> {
     loaded.destination.spec.fields.as_ref().filter(|fields| !fields.include.is_empty() || !fields.exclude.is_empty())
+}
+
+/// A call whose sink is closed before it is cut: what it comes to while it ends was never told, and costs no attempt.
+struct ClosedFirst<F> {
+    // Fields are dropped in this order.
+    _closes: Closes,
+    call: F,
+}
+
+impl<F: Future<Output = ()> + Unpin> Future for ClosedFirst<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.call).poll(context)
+    }
+}
+
+struct Closes(Arc<Sink>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Takes outcomes while the call runs: each one is remembered with its transcript and told to the engine.

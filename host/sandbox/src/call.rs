@@ -6,7 +6,7 @@ use self::ledger::{Entry, Ledger, entry};
 use crate::limits;
 use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ pub(crate) struct Running {
     slow: AtomicBool,
     burnt: AtomicBool,
     requests: AtomicUsize,
+    /// Nanoseconds that its requests took to make.
+    making_ns: AtomicU64,
 }
 
 impl Running {
@@ -114,6 +116,7 @@ impl Running {
             slow: AtomicBool::new(false),
             burnt: AtomicBool::new(false),
             requests: AtomicUsize::new(0),
+            making_ns: AtomicU64::new(0),
         })
     }
 
@@ -166,6 +169,15 @@ impl Running {
             entry.carried = entry.carried.saturating_add(1);
             entry.started.get_or_insert(now);
         });
+    }
+
+    /// A request took so long to make, maybe on another thread than the call's own.
+    pub(crate) fn made(&self, making: Duration) {
+        let making = u64::try_from(making.as_nanos()).unwrap_or(u64::MAX);
+        let all = self.making_ns.fetch_add(making, Ordering::Relaxed).saturating_add(making);
+        if Duration::from_nanos(all) > self.quick_cpu() {
+            self.burns();
+        }
     }
 
     /// A request that carries these events is over.

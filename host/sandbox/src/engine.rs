@@ -83,6 +83,7 @@ impl Ticker {
             while !stopped.load(Ordering::Relaxed) {
                 std::thread::sleep(limits::TICK);
                 let Some(engine) = engine.upgrade() else { return };
+                limits::ticked();
                 engine.increment_epoch();
             }
         })?;

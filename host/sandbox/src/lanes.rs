@@ -98,7 +98,7 @@ struct Timed<F> {
     /// It is with the slow ones already.
     stays: bool,
     took: Duration,
-    /// Of the thread, since the call took longer than [`SHORT`].
+    /// Of the thread: in the first stretch, and since the call took longer than [`SHORT`].
     burnt: Duration,
 }
 
@@ -107,7 +107,6 @@ impl<F: Future> Future for Timed<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.timed(context);
-        self.running.hand_on();
         if self.burnt + SHORT > self.running.quick_cpu() {
             self.running.burns();
         }
@@ -126,10 +125,12 @@ impl<F: Future> Timed<F> {
     #[allow(clippy::disallowed_methods)] // a stop watch: no decision depends on what time it is
     fn timed(&mut self, context: &mut Context<'_>) -> Option<Poll<F::Output>> {
         let task = self.task.as_mut()?;
-        // A stretch of the clock may have been the machine's: others had the core. So only CPU time makes a call slow.
-        let burnt_before = (self.took > SHORT).then(platform::thread_cpu);
+        // A stretch of the clock may have been the machine's: others had the core. So only CPU time makes a call slow. The
+        // first stretch may be all that there is.
+        let burnt_before = (self.took > SHORT || self.took.is_zero()).then(platform::thread_cpu);
         let began = std::time::Instant::now();
         let polled = task.as_mut().poll(context);
+        self.running.hand_on();
         self.took += began.elapsed();
         if let Some(before) = burnt_before {
             self.burnt += platform::thread_cpu().saturating_sub(before);

@@ -38,6 +38,15 @@ pub(crate) const QUICK: Duration = Duration::from_millis(if cfg!(debug_assertion
 /// The same for each event of the call.
 pub(crate) const QUICK_EACH: Duration = Duration::from_micros(250);
 
+/// Ticks of all engines of the process so far. Code without a loop meets no tick: a meter that sees that there was one
+/// measures what ran until then.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+
+/// The epoch went on.
+pub(crate) fn ticked() {
+    TICKS.fetch_add(1, Ordering::Relaxed);
+}
+
 const NS_PER_TICK: u64 = TICK.as_nanos() as u64;
 
 /// Why the host stopped a guest.
@@ -110,6 +119,8 @@ pub(crate) struct Meter {
     spent_ns: AtomicU64,
     /// Since when it runs, in nanoseconds since `zero`; 0: it stands still.
     since_ns: AtomicU64,
+    /// [`TICKS`] at that time.
+    ticks: AtomicU64,
 }
 
 impl Meter {
@@ -120,6 +131,7 @@ impl Meter {
             budget_ns: u64::try_from(budget.as_nanos()).unwrap_or(u64::MAX),
             spent_ns: AtomicU64::new(0),
             since_ns: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
         })
     }
 
@@ -141,6 +153,9 @@ impl Meter {
     pub(crate) fn hook(&self, hook: CallHook) -> Result<(), Stopped> {
         match hook {
             CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                if self.ticks.load(Ordering::Relaxed) != TICKS.load(Ordering::Relaxed) && self.stop().is_some() {
+                    self.start();
+                }
                 if self.spent_ns.load(Ordering::Relaxed) > self.budget_ns {
                     return Err(Stopped::Cpu);
                 }
@@ -163,7 +178,7 @@ impl Meter {
         let now = self.now_ns();
         self.spent_ns.fetch_add(now.saturating_sub(began), Ordering::Relaxed);
         if stopped_ns.is_some() {
-            self.since_ns.store(now, Ordering::Relaxed);
+            self.start_at(now);
         }
         done
     }
@@ -191,7 +206,12 @@ impl Meter {
 
     /// Guest code runs from now on.
     pub(crate) fn start(&self) {
-        self.since_ns.store(self.now_ns(), Ordering::Relaxed);
+        self.start_at(self.now_ns());
+    }
+
+    fn start_at(&self, now_ns: u64) {
+        self.since_ns.store(now_ns, Ordering::Relaxed);
+        self.ticks.store(TICKS.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// When it stopped, if it ran.
@@ -201,7 +221,8 @@ impl Meter {
             return None;
         }
         let now = self.now_ns();
-        // Guest code meets a tick at least every `TICK`. A longer stretch was the machine's: others had the core.
+        // Code with loops meets each tick, what the host works long for is charged where it does, and on the way back from
+        // any host call it is seen that there was a tick. A longer stretch was the machine's: others had the core.
         let ran = now.saturating_sub(since).min(2 * NS_PER_TICK);
         self.spent_ns.fetch_add(ran, Ordering::Relaxed);
         Some(now)
@@ -243,19 +264,31 @@ mod tests {
     #[test]
     fn a_host_call_counts_until_it_waits() {
         let meter = Meter::new(Duration::from_secs(10));
-        let call = |inside: &dyn Fn()| {
-            meter.hook(CallHook::CallingWasm).unwrap();
-            meter.hook(CallHook::CallingHost).unwrap();
-            inside();
-            meter.reset();
-            std::thread::sleep(Duration::from_millis(1));
-            meter.hook(CallHook::ReturningFromHost).unwrap();
-            meter.hook(CallHook::ReturningFromWasm).unwrap();
-            meter.spent()
-        };
-        assert!(call(&|| {}) >= Duration::from_millis(1));
-        assert!(call(&|| meter.waits()) < Duration::from_millis(1));
-        assert_eq!(call(&|| meter.charge(Duration::from_secs(9))), Duration::ZERO, "it was charged already");
+        let since = || meter.since_ns.load(Ordering::Relaxed);
+        meter.hook(CallHook::CallingWasm).unwrap();
+        let began = since();
+        meter.hook(CallHook::CallingHost).unwrap();
+        assert_eq!(since(), began, "it goes on");
+        meter.charge(Duration::from_secs(1));
+        assert_eq!(since(), began + 1_000_000_000, "what is charged does not count twice");
+        meter.waits();
+        assert_eq!(since(), 0, "it stands still");
+        meter.hook(CallHook::ReturningFromHost).unwrap();
+        assert_ne!(since(), 0, "and goes on in the guest");
+    }
+
+    #[test]
+    fn code_without_loops_is_stopped_between_its_host_calls() {
+        let meter = Meter::new(Duration::from_nanos(NS_PER_TICK));
+        meter.hook(CallHook::CallingWasm).unwrap();
+        let mut stopped = Ok(());
+        for _ in 0..10 {
+            std::thread::sleep(TICK);
+            ticked();
+            stopped = stopped.and_then(|()| meter.hook(CallHook::CallingHost));
+            stopped = stopped.and_then(|()| meter.hook(CallHook::ReturningFromHost));
+        }
+        assert_eq!(stopped, Err(Stopped::Cpu));
     }
 
     #[test]

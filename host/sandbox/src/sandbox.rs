@@ -147,7 +147,10 @@ impl Sandbox {
                 };
                 tokio::select! {
                     biased;
-                    () = revoked => running.finish(&Ended::Cut(withdrawn())),
+                    () = revoked => {
+                        sessions.note_cut(&target, &running);
+                        running.finish(&Ended::Cut(withdrawn()));
+                    }
                     () = delivery => {}
                 }
                 drop(unfinished);

@@ -130,6 +130,13 @@ impl Sessions {
         }
     }
 
+    /// A call was cut that does not come back: what it burnt is known all the same.
+    pub(crate) fn note_cut(&self, target: &Target, running: &Running) {
+        if running.has_burnt() {
+            self.standings.note(target.destination, false, self.now());
+        }
+    }
+
     /// How many sessions were opened.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)

@@ -48,8 +48,8 @@ impl HostCall for Guest {
     }
 
     fn settle(&mut self, _: Handle, events: Vec<u32>, outcome: Outcome) -> wasmtime::Result<()> {
-        let outcome = self.meter.charged(|| self.outcome(outcome));
-        self.call()?.settle(&events, &outcome);
+        let call = self.call()?;
+        self.meter.charged(|| call.settle(&events, &self.outcome(outcome)));
         Ok(())
     }
 
@@ -66,11 +66,13 @@ impl HostCall for Guest {
             return Ok(());
         }
         let (sent, came) = (request.len(), answer.len());
-        let (request, answer) = self.meter.charged(|| (self.captured(request), self.captured(answer)));
-        let request = ExchangeRequest { body: request, body_bytes: bytes(sent), ..Default::default() };
-        let response =
-            (came > 0).then(|| ExchangeResponse { body: answer, body_bytes: bytes(came), ..Default::default() });
-        call.show(&events, Exchange { request, response, ..Default::default() });
+        self.meter.charged(|| {
+            let (request, answer) = (self.captured(request), self.captured(answer));
+            let request = ExchangeRequest { body: request, body_bytes: bytes(sent), ..Default::default() };
+            let response =
+                (came > 0).then(|| ExchangeResponse { body: answer, body_bytes: bytes(came), ..Default::default() });
+            call.show(&events, Exchange { request, response, ..Default::default() });
+        });
         Ok(())
     }
 

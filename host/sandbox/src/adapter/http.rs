@@ -67,10 +67,14 @@ impl HostRequest for Guest {
 
     fn carries(&mut self, handle: Handle, events: Vec<u32>) -> wasmtime::Result<()> {
         let known = self.running.as_ref().map_or(0, |running| running.uids.len());
-        let events = events.into_iter().filter(|index| usize::try_from(*index).is_ok_and(|index| index < known));
-        let mut events: Vec<u32> = events.collect();
-        events.sort_unstable();
-        events.dedup();
+        let known = |index: &u32| usize::try_from(*index).is_ok_and(|index| index < known);
+        // As long as the guest likes.
+        let events = self.meter.charged(|| {
+            let mut events: Vec<u32> = events.into_iter().filter(known).collect();
+            events.sort_unstable();
+            events.dedup();
+            events
+        });
         self.table.get_mut(&handle)?.outgoing.carries(events);
         Ok(())
     }

@@ -18,6 +18,8 @@ const MAX_LOCALS: u32 = 2_000;
 const MAX_FUNCTION: usize = 1024 * 1024;
 /// Blocks inside blocks: a `match` becomes as many as it has arms.
 const MAX_NESTING: u32 = 2_000;
+/// Operators of one function that copy or fill memory or tables: each may take 10 ms, and only loops and calls meet a tick.
+const MAX_BULK: u32 = 512;
 /// Modules and components in it.
 const MAX_MODULES: u32 = 64;
 /// Bytes of a manifest.
@@ -108,12 +110,21 @@ fn check_function(body: &FunctionBody<'_>) -> Result<(), LoadError> {
         locals = locals.saturating_add(local.map_err(invalid)?.0);
     }
     bound("locals in one function", locals, MAX_LOCALS)?;
-    let mut depth = 0_u32;
+    let (mut depth, mut bulk) = (0_u32, 0_u32);
     for operator in body.get_operators_reader().map_err(invalid)? {
         match operator.map_err(invalid)? {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                 depth += 1;
                 bound("blocks inside each other", depth, MAX_NESTING)?;
+            }
+            Operator::MemoryCopy { .. }
+            | Operator::MemoryFill { .. }
+            | Operator::MemoryInit { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableInit { .. } => {
+                bulk += 1;
+                bound("copies of memory in one function", bulk, MAX_BULK)?;
             }
             Operator::End => depth = depth.saturating_sub(1),
             _ => {}

@@ -36,9 +36,7 @@ impl Sender {
         running.leaving(&carried);
         let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
         self.meter.charge(sent.making);
-        if sent.making > running.quick_cpu() {
-            running.burns(); // on another thread than its own
-        }
+        running.made(sent.making);
         running.over(&carried, sent.may_have_arrived, sent.exchange);
         self.fitting(sent.result)
     }
