@@ -119,6 +119,10 @@ SELECT o.destination AS no, o.seq FROM o UNION ALL SELECT t.no, NULL FROM t"
 const RESERVE: &str = reserve!(skipping);
 const RESERVE_PATIENTLY: &str = reserve!(waiting);
 
+const TENANTS: &str = "
+SELECT t.no FROM unnest($1::bigint[]) AS u(no)
+CROSS JOIN LATERAL (SELECT t.no FROM tenant t WHERE t.no = u.no FOR SHARE) t";
+
 /// Whether a write of a tenant's configuration is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Locks {
@@ -163,6 +167,9 @@ impl PostgresStore {
         }
         let mut transaction = self.engine_begin().await?;
         if !midnight.is_empty() {
+            if locks == Locks::Wait {
+                lock_tenants(&mut transaction, plan).await?;
+            }
             sqlx::query("SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS u(k)")
                 .bind(midnight)
                 .execute(&mut *transaction)
@@ -197,6 +204,11 @@ impl PostgresStore {
             .map_err(undone)?;
         rows.iter().map(|row| Ok((EventUid(get(row, "asked")?), why_of(row)?))).collect()
     }
+}
+
+/// Before any lock on a vendor's id: who waits for a tenant must hold nothing that others' batches wait for.
+async fn lock_tenants(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), StoreError> {
+    sqlx::query(TENANTS).bind(plan.tenants()).execute(connection).await.map(|_| ()).map_err(undone)
 }
 
 async fn insert(

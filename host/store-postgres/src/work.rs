@@ -5,7 +5,7 @@ mod batches;
 mod command;
 mod refill;
 
-pub use again::{again, lock_runs, lock_tenant, take_seqs};
+pub use again::{again, lock_runs, take_seqs};
 
 use crate::connect::PostgresStore;
 use crate::error::{Commits, undone};

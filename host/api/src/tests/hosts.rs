@@ -1,4 +1,4 @@
-//! Two hosts on one store.
+//! Two hosts on one store, and what they tell each other.
 
 use super::world::World;
 use serde_json::{Value, json};
@@ -28,4 +28,20 @@ async fn a_key_that_one_host_ends_is_refused_by_the_other() {
         let heard = tokio::time::timeout(std::time::Duration::from_secs(60), refused).await;
         heard.unwrap_or_else(|_| panic!("{what}: the other host goes on taking the key"));
     }
+}
+
+/// What each host remembers of keys spares the store a read for every request.
+#[tokio::test]
+async fn a_key_that_was_ended_already_makes_no_host_forget_the_others() {
+    let world = World::new().await;
+    let key = world.post("/v1/keys", json!({"scopes": ["tenants"]})).await.expect(201);
+    let path = format!("/v1/keys/{}", text(&key, "id"));
+    let before = world.state.delivery.keys_heard();
+    world.delete(&path).await.expect(204);
+    let ended = world.state.delivery.keys_heard();
+    assert!(ended > before, "it is forgotten when it ends");
+    for _ in 0..3 {
+        world.delete(&path).await.expect(204);
+    }
+    assert_eq!(world.state.delivery.keys_heard(), ended);
 }

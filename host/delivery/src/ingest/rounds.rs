@@ -6,7 +6,7 @@ use super::prepare::{self, Prepared};
 use super::tables::{Table, TableError};
 use crate::draft::{Draft, Overloaded, Published, Refusal};
 use crate::running::Shared;
-use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use railhead_model::{EnvironmentNo, EventUid, Origin, TenantNo};
 use railhead_store::directory::Destination;
 use railhead_store::{Accepted, FirstEvent};
@@ -110,8 +110,12 @@ impl Sending<'_> {
                 let ticket = self.shared.accept.admission.again(loads(&routed));
                 self.commit(routed, ticket, alone)
             });
-            let sent = join_all(commits).await.into_iter().flatten().collect();
-            open = self.judge(sent, answers);
+            // Each is judged when it is done: what was stored must not be told the end of another one's patience.
+            let mut commits: FuturesUnordered<_> = commits.collect();
+            open = Vec::new();
+            while let Some(sent) = commits.next().await {
+                open.extend(self.judge(sent, answers));
+            }
         }
         Ok(())
     }

@@ -271,6 +271,34 @@ async fn a_tenant_that_is_always_being_written_waits_for_it_and_nobody_else_does
     assert!(world.store.patient.lock().expect("whole").len() <= 3, "one commit at a time for each tenant");
 }
 
+/// One event is stored while another one of the same request waits for its tenant for ever.
+#[tokio::test(start_paused = true)]
+async fn what_was_stored_is_told_so_whatever_the_rest_waits_for() {
+    let world = World::new().await;
+    let destination = world.destination("d", json!({})).await;
+    let theirs = troubled(&world, Trouble::Busy).await;
+    let own = |trouble| match trouble {
+        Some(trouble) => world.store.troubles.lock().expect("whole").insert(world.tenant.no, trouble),
+        None => world.store.troubles.lock().expect("whole").remove(&world.tenant.no),
+    };
+    own(Some(Trouble::Stale));
+    world.store.patience.close();
+    let (publisher, environment) = (world.delivery.clone(), world.environment);
+    let call = tokio::spawn(async move { publisher.publish(environment, vec![order(), theirs]).await });
+    // The last commit that both share is the sixth; this one was busy once by then.
+    for (commits, trouble) in [(5, Some(Trouble::Busy)), (6, None)] {
+        while world.store.batches.lock().expect("whole").len() < commits {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await; // of the test's own clock
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        own(trouble);
+    }
+    let published = call.await.expect("runs").expect("answered");
+    let [Published::Accepted { uid, .. }, Published::Unavailable(_)] = published[..] else { panic!("{published:?}") };
+    assert_eq!(*world.store.patient.lock().expect("whole"), [1]);
+    assert_eq!(world.ended(delivery(uid, destination.no)).await, End::Delivered);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_publisher_is_not_held_up_by_a_store_that_stalls() {
     let world = World::new().await;

@@ -3,7 +3,7 @@
 use crate::connect::{PostgresStore, commit};
 use crate::error::undone;
 use crate::rows::get;
-use crate::work::{lock_tenant, take_seqs};
+use crate::work::take_seqs;
 use railhead_model::{DestinationNo, End, EventUid, Route, TenantNo, Timestamp};
 use railhead_store::StoreError;
 use railhead_store::jobs::{STEP, Stepped};
@@ -12,7 +12,13 @@ use sqlx::postgres::PgRow;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-const CLAIM: &str = "SELECT event, tenant, after, lanes FROM fanout ORDER BY event LIMIT 1 FOR UPDATE SKIP LOCKED";
+/// The oldest one that no other host steps right now, with its tenant's row: a write of configuration (which may delete a
+/// destination) waits for the step, and fan-outs of a tenant that is being written wait without holding up others'. A
+/// tenant's fan-outs are deleted with its row: none is left without one.
+const CLAIM: &str = "
+SELECT f.event, f.tenant, f.after, f.lanes FROM fanout f
+CROSS JOIN LATERAL (SELECT t.no FROM tenant t WHERE t.no = f.tenant FOR SHARE SKIP LOCKED) t
+ORDER BY f.event LIMIT 1 FOR UPDATE OF f SKIP LOCKED";
 
 const MAKE: &str = "
 INSERT INTO work (event, destination, run, tenant, due, lane, seq, origin, made_at, bytes)
@@ -48,7 +54,6 @@ pub async fn step(store: &PostgresStore, now: Timestamp) -> Result<Stepped, Stor
     let row = sqlx::query(CLAIM).fetch_optional(&mut *transaction).await.map_err(undone)?;
     let Some(row) = row else { return Ok(Stepped::default()) };
     let claimed = claimed(&row)?;
-    lock_tenant(&mut transaction, claimed.tenant).await?;
     let mut rest = Vec::new();
     let mut stepped = Stepped::default();
     if let Some(source) = source(&mut transaction, claimed.event).await? {

@@ -11,6 +11,7 @@ use railhead_store::jobs::{JobState, MAX_OPEN, MAX_RUNNING, NewReplay, Replay, S
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const SELECT: &str = "SELECT id, tenant, filter::text AS filter, state, examined, created, created_at, ended_at, event,
     destination, run FROM job";
@@ -32,6 +33,11 @@ LIMIT 1 FOR UPDATE OF j SKIP LOCKED";
 /// First key of the advisory locks of [`start`]; the second is the tenant.
 const STARTS: i32 = 0x7265_706c;
 
+/// How often a start is tried while others of its tenant are counted, and the pause between, in milliseconds. No connection
+/// is held meanwhile: however many somebody starts at once, the desk's few connections stay everybody's.
+const TRIES: u32 = 4;
+const PAUSE_MS: u64 = 50;
+
 /// Counted under a lock of the tenant's own: hosts that start replays at once count each other's. Only those that run are
 /// looked at, for which there is an index.
 const START: &str = "
@@ -41,13 +47,29 @@ WHERE (SELECT count(*) FROM (SELECT 1 FROM job WHERE state = 0 AND tenant = $2 L
 ON CONFLICT DO NOTHING";
 
 pub async fn start(store: &PostgresStore, new: &NewReplay) -> Result<(), StoreError> {
+    for left in (0..TRIES).rev() {
+        if try_start(store, new).await? {
+            return Ok(());
+        }
+        if left > 0 {
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        }
+    }
+    Err(StoreError::Unavailable("other replays of this tenant are being started".to_owned()))
+}
+
+/// False: another one of this tenant is being started at this moment.
+async fn try_start(store: &PostgresStore, new: &NewReplay) -> Result<bool, StoreError> {
     let mut transaction = store.desk_begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1, ($2 & 2147483647)::int)")
+    let free: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1, ($2 & 2147483647)::int)")
         .bind(STARTS)
         .bind(new.tenant.0)
-        .execute(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await
         .map_err(undone)?;
+    if !free {
+        return Ok(false);
+    }
     sqlx::query(START)
         .bind(new.id.0)
         .bind(new.tenant.0)
@@ -67,7 +89,8 @@ pub async fn start(store: &PostgresStore, new: &NewReplay) -> Result<(), StoreEr
     if !is_there {
         return Err(StoreError::TooManyReplays);
     }
-    commit(transaction).await
+    commit(transaction).await?;
+    Ok(true)
 }
 
 pub async fn one(store: &PostgresStore, tenant: TenantNo, id: JobId) -> Result<Option<Replay>, StoreError> {

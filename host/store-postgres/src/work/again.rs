@@ -105,7 +105,7 @@ async fn try_redeliver(
 }
 
 /// No write of this tenant's configuration, which may delete a destination, until the transaction ends.
-pub async fn lock_tenant(connection: &mut PgConnection, tenant: TenantNo) -> Result<(), StoreError> {
+async fn lock_tenant(connection: &mut PgConnection, tenant: TenantNo) -> Result<(), StoreError> {
     sqlx::query("SELECT 1 FROM tenant WHERE no = $1 FOR SHARE")
         .bind(tenant.0)
         .execute(connection)

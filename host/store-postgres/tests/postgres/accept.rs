@@ -3,6 +3,7 @@
 use crate::fixture::{Fixture, NOON, tenant};
 use railhead_model::time::DAY_MS;
 use railhead_model::{DestinationNo, Ordering, TenantNo, Timestamp};
+use railhead_store::accept::MAX_DIRECT;
 use railhead_store::directory::{Directory, Expect};
 use railhead_store::{Accept, Accepted, FirstEvent, Jobs, NewEvent, RefillAsk, WorkStore};
 use railhead_store_postgres::{PostgresOptions, PostgresStore};
@@ -129,7 +130,7 @@ async fn lanes_get_their_places_in_commit_order() {
 }
 
 /// An event at a destination of a new tenant, which the fixture is from then on.
-async fn of_new_tenant(f: &mut Fixture, id: &str, ordering: &Ordering) -> (DestinationNo, NewEvent) {
+pub async fn of_new_tenant(f: &mut Fixture, id: &str, ordering: &Ordering) -> (DestinationNo, NewEvent) {
     let made = f.store.put_tenant(&tenant(f.tenant.environment, id), Expect::Absent).await;
     f.tenant = made.expect("a tenant");
     let to = f.destination("one", ordering.clone()).await;
@@ -142,7 +143,7 @@ fn laned(event: NewEvent, to: DestinationNo, ordering: &Ordering) -> NewEvent {
 }
 
 /// As a write of the tenant's configuration holds its row.
-async fn write<'a>(connection: &'a mut PgConnection, tenant: TenantNo) -> Transaction<'a, Postgres> {
+pub async fn write<'a>(connection: &'a mut PgConnection, tenant: TenantNo) -> Transaction<'a, Postgres> {
     let mut writing = connection.begin().await.expect("a transaction");
     let query = sqlx::query("UPDATE tenant SET gen = gen + 1 WHERE no = $1").bind(tenant.0);
     query.execute(&mut *writing).await.expect("a write");
@@ -202,6 +203,28 @@ async fn who_is_patient_waits_for_the_write_to_end() {
     }
 }
 
+/// Near midnight an id has a lock of its own, which others' batches with that id wait for.
+#[tokio::test]
+async fn who_is_patient_at_midnight_makes_nobody_else_wait() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let midnight = Timestamp(NOON.0 + DAY_MS / 2);
+    let others = f.named(midnight, 1, &[]);
+    of_new_tenant(&mut f, "written", &Ordering::None).await;
+    let (first, second) = (f.named(midnight, 2, &[]), f.named(midnight, 2, &[]));
+    let long = PostgresOptions { engine_statement_ms: 120_000, engine_call_ms: 120_000, ..Default::default() };
+    let patient = PostgresStore::connect(&f.url, &long).await.expect("a connection");
+    let mut connection = PgConnection::connect(&f.url).await.expect("a connection");
+    let writing = write(&mut connection, f.tenant.no).await;
+    let waits = first.clone();
+    let call = tokio::spawn(async move { patient.accept_patiently(&[waits]).await });
+    waits_for_a_lock(&f.url).await;
+    assert_eq!(f.store.accept(&[second.clone(), others]).await, Ok(vec![Accepted::Busy, Accepted::Stored]));
+    writing.rollback().await.expect("given up");
+    assert_eq!(call.await.expect("a call"), Ok(vec![Accepted::Stored]));
+    let answer = f.store.accept(&[second]).await.expect("an answer").remove(0);
+    assert!(matches!(&answer, Accepted::Duplicate(known) if known.uid == first.uid), "{answer:?}");
+}
+
 /// Comes back once a session of this database waits for a lock.
 async fn waits_for_a_lock(url: &str) {
     let mut connection = PgConnection::connect(url).await.expect("a connection");
@@ -232,4 +255,26 @@ async fn many_matches_become_a_fanout() {
     assert_eq!(f.store.step_fanout(NOON).await.expect("a step").rows, 0);
     let total: u32 = f.store.waiting(&to, 10).await.expect("a read").iter().map(|(_, n)| n).sum();
     assert_eq!(total, 600);
+}
+
+/// What waited for the row would be refused when its statement's time is over.
+#[tokio::test]
+async fn a_fanout_of_a_tenant_that_is_being_written_holds_up_no_other() {
+    let Some(mut f) = Fixture::new().await else { return };
+    let mut events = Vec::new();
+    for id in ["written", "other"] {
+        of_new_tenant(&mut f, id, &Ordering::None).await;
+        let to: Vec<_> = (1_000..=1_000 + MAX_DIRECT).map(|no| DestinationNo(no as i64)).collect();
+        events.push((f.event(NOON, &to), f.tenant.no));
+    }
+    let [(first, written), (second, _)] = [events[0].clone(), events[1].clone()];
+    assert_eq!(f.store.accept(&[first, second]).await, Ok(vec![Accepted::Stored; 2]));
+    let mut connection = PgConnection::connect(&f.url).await.expect("a connection");
+    let writing = write(&mut connection, written).await;
+    let other = f.store.step_fanout(NOON).await.expect("a step");
+    assert_eq!((other.rows, other.more), (MAX_DIRECT + 1, true), "the younger one goes on");
+    assert_eq!(f.store.step_fanout(NOON).await.expect("a step").rows, 0, "and the older one is not waited for");
+    writing.rollback().await.expect("given up");
+    let first = f.store.step_fanout(NOON).await.expect("a step");
+    assert_eq!((first.rows, first.more), (MAX_DIRECT + 1, false));
 }

@@ -7,6 +7,7 @@ use railhead_store::directory::Expect;
 use railhead_store::history::DeliveryFilter;
 use railhead_store::jobs::{JobState, MAX_RUNNING, NewReplay};
 use railhead_store::{Accept, Accepted, Directory, History, Jobs, Record, StoreError, WorkStore};
+use railhead_store_postgres::{PostgresOptions, PostgresStore};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -47,7 +48,15 @@ async fn hosts_that_start_replays_at_once_count_each_others() {
         let id = JobId::new(NOON, [u8::try_from(n).expect("few"); 10]);
         let new = NewReplay { id, tenant: f.tenant.no, filter: DeliveryFilter::default(), at: NOON };
         let store = f.store.clone();
-        tokio::spawn(async move { store.start_replay(&new).await })
+        tokio::spawn(async move {
+            loop {
+                match store.start_replay(&new).await {
+                    // Others are being started at this moment.
+                    Err(StoreError::Unavailable(_)) => tokio::task::yield_now().await,
+                    answer => return answer,
+                }
+            }
+        })
     });
     let (mut started, calls) = (0, calls.collect::<Vec<_>>());
     for call in calls {
@@ -58,6 +67,42 @@ async fn hosts_that_start_replays_at_once_count_each_others() {
     }
     assert_eq!(started, MAX_RUNNING);
     assert_eq!(f.store.replays(f.tenant.no, None, 100).await.expect("jobs").len(), MAX_RUNNING);
+}
+
+/// None of them holds one of the desk's few connections while it waits for its turn.
+#[tokio::test]
+async fn however_many_replays_of_a_tenant_are_started_others_get_a_connection() {
+    let Some(f) = Fixture::new().await else { return };
+    let other = f.store.put_tenant(&tenant(f.tenant.environment, "other"), Expect::Absent).await.expect("a tenant");
+    let new =
+        |n, tenant| NewReplay { id: JobId::new(NOON, [n; 10]), tenant, filter: DeliveryFilter::default(), at: NOON };
+    let narrow = PostgresOptions {
+        desk_connections: 1,
+        acquire_ms: 120_000,
+        desk_statement_ms: 120_000,
+        desk_call_ms: 120_000,
+        ..Default::default()
+    };
+    let store = PostgresStore::connect(&f.url, &narrow).await.expect("a connection");
+    let mut connection = sqlx::PgConnection::connect(&f.url).await.expect("a connection");
+    // As one that is being started holds it, on a host that stalls.
+    let mut stalled = connection.begin().await.expect("a transaction");
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(x'7265706c'::int, ($1 & 2147483647)::int)");
+    lock.bind(f.tenant.no.0).execute(&mut *stalled).await.expect("a lock");
+    let calls: Vec<_> = (0..32)
+        .map(|n| {
+            let (store, new) = (store.clone(), new(n, f.tenant.no));
+            tokio::spawn(async move { store.start_replay(&new).await })
+        })
+        .collect();
+    for call in calls {
+        let busy = StoreError::Unavailable("other replays of this tenant are being started".to_owned());
+        assert_eq!(call.await.expect("a call"), Err(busy));
+    }
+    store.start_replay(&new(100, other.no)).await.expect("another tenant's");
+    stalled.rollback().await.expect("it ends");
+    store.start_replay(&new(101, f.tenant.no)).await.expect("a job");
+    assert_eq!(f.store.replays(f.tenant.no, None, 100).await.expect("jobs").len(), 1, "the refused did nothing");
 }
 
 /// The server takes this escape into a `json` column, and refuses most of its own operators over it.
