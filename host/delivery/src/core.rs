@@ -45,4 +45,6 @@ mod window;
 
 pub use effect::{AttemptItem, Effect, RecordItem};
 pub use engine::{Config, Engine};
+#[cfg(test)]
+pub(crate) use group::MAX_AGAIN_MS;
 pub use input::{AttemptId, Input, Now, RecordId, Settings};

@@ -6,7 +6,7 @@ use super::batch::{Batches, is_stable};
 use super::breaker::Breaker;
 use super::bucket::Bucket;
 use super::input::{Now, Settings};
-use super::window::{Slot, Window};
+use super::window::{Rest, Sight, Slot, Window};
 use railhead_model::retry::{MAX_RETRY_AFTER_MS, MIN_DELAY_MS};
 use railhead_model::{DestinationState, Timestamp};
 use size::bound;
@@ -38,6 +38,10 @@ pub(super) struct Destination {
     pub breaker: Breaker,
     pub bucket: Option<Bucket>,
     pub window: Option<Box<Window>>,
+    /// While there is no window because all work is due only later: when that is.
+    rest: Option<Rest>,
+    /// Work was pushed since the last survey.
+    pub pushed: bool,
     pub batches: Option<Box<Batches>>,
     /// Events in hand-overs, without an outcome yet.
     pub in_flight: u32,
@@ -85,6 +89,8 @@ impl Destination {
             breaker: Breaker::new(settings.health.clone()),
             bucket: settings.rate_limit.map(|limit| Bucket::new(limit, now)),
             window: Some(Box::new(window)),
+            rest: None,
+            pushed: false,
             batches: None,
             in_flight: 0,
             calls: 0,
@@ -139,18 +145,52 @@ impl Destination {
         self.settings.state == DestinationState::Active && !self.gone && !self.disabled
     }
 
-    /// The window, made anew (complete, empty) if there was none.
+    /// The window, made anew if there was none: empty, and complete unless it rested.
     pub fn window(&mut self) -> &mut Window {
-        let settings = &self.settings;
-        self.window.get_or_insert_with(|| Box::new(Window::new(settings.no, settings.ordered, bound(settings), true)))
+        let (settings, rest) = (&self.settings, self.rest.take());
+        let (no, ordered, bound) = (settings.no, settings.ordered, bound(settings));
+        self.window.get_or_insert_with(|| {
+            Box::new(match rest {
+                Some(rest) => Window::rested(no, ordered, bound, rest),
+                None => Window::new(no, ordered, bound, true),
+            })
+        })
     }
 
-    /// Drops what an idle destination does not need.
-    pub fn shed(&mut self) {
+    /// The window, if there is work that it is needed for now.
+    pub fn awake(&mut self) -> Option<&mut Window> {
+        (self.window.is_some() || (self.rest.is_some() && !mutated!(FarForgotten))).then(|| self.window())
+    }
+
+    /// Drops what a destination without work does not need, and one whose work is due only later. Where an order is kept
+    /// waking up costs a whole read, so one that is pushed to stays awake until the next survey.
+    pub fn shed(&mut self, sight: Sight) {
         self.batches.take_if(|batches| batches.is_empty());
-        if self.batches.is_none() {
-            self.window.take_if(|window| window.is_idle() && !window.is_busy());
+        if self.batches.is_some() {
+            return;
         }
+        self.window.take_if(|window| window.is_idle() && !window.is_busy());
+        let may_rest = !(self.settings.ordered && self.pushed);
+        if let Some(rest) = self.window.as_ref().filter(|_| may_rest).and_then(|window| window.rest(sight)) {
+            (self.window, self.rest) = (None, Some(rest));
+        }
+    }
+
+    /// The first that may be due of what memory has not read, if that is later than it must look. Members of open stable
+    /// batches may be among it, however late: those are looked for at once.
+    pub fn rests_until(&self, sight: Sight) -> Option<Timestamp> {
+        let due = match &self.window {
+            Some(window) => window.next_beyond(),
+            None => self.rest.and_then(Rest::due),
+        };
+        due.filter(|due| self.batches.is_none() && *due > sight.read)
+    }
+
+    /// True if memory accounts for work that is due at `due`: it is there, or will be read in time.
+    pub fn knows(&self, due: Timestamp, sight: Sight) -> bool {
+        self.rests_until(sight).is_some_and(|first| first <= due)
+            || self.window.as_ref().is_some_and(|window| !window.misses(due))
+            || (mutated!(FarForgotten) && self.rest.is_some())
     }
 
     /// True while a hand-over, a result, a refill or a batch of it is in flight.

@@ -11,6 +11,7 @@ use super::lease::Lease;
 use super::recent::Recent;
 use super::slots::Slots;
 use super::timers::{Timer, Timers};
+use super::window::Sight;
 use railhead_model::{DestinationNo, ShardNo};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -27,11 +28,13 @@ pub struct Config {
     pub record_wait_ms: u64,
     /// Most results of one commit.
     pub record_items: usize,
+    /// Deliveries that are due later than in so many milliseconds are not held in memory.
+    pub far_ms: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { in_flight: 2_048, held: 10_000, record_wait_ms: 25, record_items: 256 }
+        Self { in_flight: 2_048, held: 10_000, record_wait_ms: 25, record_items: 256, far_ms: 60_000 }
     }
 }
 
@@ -166,8 +169,14 @@ impl Engine {
             return;
         }
         close_batches(destination, out);
-        let mut wake = refill(destination, now, out);
-        destination.shed();
+        let sight = Sight::new(self.config.far_ms, no, now.wall);
+        if let (Some(window), None) = (&mut destination.window, &destination.batches) {
+            window.trim(sight);
+        }
+        let unheard = destination.window.as_mut().map(|window| window.take_unheard()).unwrap_or_default();
+        unheard.into_iter().for_each(|slot| self.recent.add(slot.key(no)));
+        destination.shed(sight);
+        let mut wake = refill(destination, sight, now, out);
         if owned && !destination.queued {
             match destination.status(now) {
                 Status::Ready => {
@@ -257,12 +266,15 @@ fn arm(timers: &mut Timers, destination: &mut Destination, at: u64) {
 }
 
 /// Asks for the destination's next work where it is needed; answers with when it may ask again.
-fn refill(destination: &mut Destination, now: Now, out: &mut Vec<Effect>) -> Option<u64> {
+fn refill(destination: &mut Destination, sight: Sight, now: Now, out: &mut Vec<Effect>) -> Option<u64> {
     if !destination.is_active() {
         return None;
     }
+    if let Some(due) = destination.rests_until(sight) {
+        return Some(now.mono_ms.saturating_add(u64::try_from(due.since(sight.read)).unwrap_or(0)));
+    }
     let after = destination.refill_after;
-    let window = destination.window.as_mut()?;
+    let window = destination.awake()?;
     if after > now.mono_ms {
         return (!window.is_complete()).then_some(after);
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// The first wait before a batch of unknown outcome is sent again; doubles.
 const AGAIN_MS: u64 = 100;
 /// The longest such wait.
-const MAX_AGAIN_MS: u64 = 5_000;
+pub(crate) const MAX_AGAIN_MS: u64 = 5_000;
 
 /// Results are averaged over about this long, in milliseconds.
 const WINDOW_MS: f64 = 100.0;

@@ -4,7 +4,7 @@ use super::destination::Destination;
 use super::effect::Effect;
 use super::engine::Engine;
 use super::input::{Now, Settings};
-use super::window::Place;
+use super::window::{Place, Sight};
 use railhead_model::{DestinationNo, Timestamp};
 use railhead_store::WorkRow;
 use railhead_store::work::StableBatch;
@@ -23,6 +23,7 @@ impl Engine {
             }
             let Some(destination) = self.destinations.get_mut(&no).filter(|known| !known.gone) else { continue };
             let (active, ordered, high) = (destination.is_active(), destination.settings.ordered, destination.high);
+            destination.pushed = true;
             let window = destination.window();
             if !active {
                 window.hint();
@@ -55,9 +56,9 @@ impl Engine {
                 continue;
             }
             let trusted = mutated!(LostWakeUp) && destination.window.as_ref().is_none_or(|window| window.is_complete());
-            let window = destination.window();
-            if window.misses(*due) && !trusted {
-                window.hint();
+            destination.pushed = false;
+            if !destination.knows(*due, Sight::new(self.config.far_ms, *no, now.wall)) && !trusted {
+                destination.window().hint();
             }
             self.consider(*no, now, out);
         }

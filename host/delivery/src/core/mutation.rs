@@ -33,6 +33,8 @@ pub(crate) enum Mutation {
     RefusalLies,
     /// The survey does not look at some destinations.
     SurveySkips,
+    /// What was not held because it was due only later is never read.
+    FarForgotten,
     /// A refill that brought as much as was asked for is taken for all there is, and so is every later look.
     RefillEndsEarly,
     /// A configuration that comes late replaces a newer one. (Planted in the simulated host.)

@@ -51,6 +51,12 @@ impl Timers {
         Some(first)
     }
 
+    /// A destination's deadline.
+    #[cfg(test)]
+    pub fn next_of(&self, no: DestinationNo) -> Option<u64> {
+        self.set.iter().find(|(_, timer)| *timer == Timer::Destination(no)).map(|(at, _)| *at)
+    }
+
     pub fn clear(&mut self) {
         self.set.clear();
     }

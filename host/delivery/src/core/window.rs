@@ -3,17 +3,20 @@
 //! The promise is the *horizon*: memory holds every unfinished delivery up to it. With everything in memory the window
 //! is complete, and new work is taken as it is pushed. Otherwise the rest is read from the store, one refill at a time.
 //! A read may be older than what happened since it was asked for, so what was settled in the meantime is remembered
-//! and dropped from its result, and news that came in the meantime limits how far the horizon moves.
+//! and dropped from its result, and news that came in the meantime limits how far the horizon moves. What is due only
+//! later is not held: the horizon then ends before it, and the next read waits until its time comes near.
 
 mod entry;
 mod index;
 mod news;
 mod refill;
+mod rest;
 mod start;
 #[cfg(test)]
 mod tests;
 
 pub(super) use entry::{Entry, NonMin, Place, Slot};
+pub(super) use rest::{Rest, Sight};
 pub(super) use start::Most;
 
 use super::lane::{LaneKey, Lanes};
@@ -76,6 +79,8 @@ pub(super) struct Window {
     /// Lanes of which a delivery with this seq was refused, and is not read again yet. Others may be in memory, which
     /// were with it in one batch.
     unsure: BTreeMap<LaneKey, i64>,
+    /// Let go of, while the push of their first state may still come.
+    unheard: Vec<Slot>,
     /// The answer of a refill is being taken in.
     refilling: bool,
 }
@@ -97,6 +102,7 @@ impl Window {
             turn: 0,
             batched: BTreeSet::new(),
             unsure: BTreeMap::new(),
+            unheard: Vec::new(),
             refilling: false,
         }
     }
@@ -114,6 +120,7 @@ impl Window {
         self.is_complete()
             && self.entries.is_empty()
             && self.batched.is_empty()
+            && self.unheard.is_empty()
             && self.lanes.as_ref().is_none_or(|lanes| lanes.is_empty())
     }
 

@@ -193,6 +193,8 @@ pub struct Plan {
     pub some_are_steady: bool,
     /// One event kills whoever sends it. No host dies of anything else then.
     pub has_killer: bool,
+    /// What is due later than this, in milliseconds, is not held: in most worlds many retries are.
+    pub far_ms: u64,
     /// Crashes, pauses, outages: the mean time between two, in milliseconds.
     pub trouble_ms: u64,
 }
@@ -211,6 +213,7 @@ impl Plan {
             clocks_are_off: random.random_bool(0.7),
             some_are_steady: random.random_bool(0.4),
             has_killer: seed.is_multiple_of(KILLER_EVERY),
+            far_ms: if seed % 4 == 2 { 60_000 } else { 1_500 },
             trouble_ms: random.random_range(4_000..40_000),
         }
     }

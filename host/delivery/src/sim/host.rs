@@ -46,6 +46,8 @@ pub struct Host {
     pub engine: Engine,
     pub clock: Clock,
     pub paused_until: u64,
+    /// Until its results of unknown outcome are sent again, at the latest.
+    pub unsure_until: u64,
     /// It stood still for longer than its lease, and has not been told yet.
     pub is_zombie: bool,
     pub wake: Option<u64>,
@@ -84,6 +86,7 @@ impl Host {
             engine: Engine::new(Config::default(), 0),
             clock: Clock::default(),
             paused_until: 0,
+            unsure_until: 0,
             is_zombie: false,
             wake: None,
             until: 0,
@@ -167,7 +170,8 @@ impl Host {
 
 impl World {
     pub fn start(&mut self, host: usize) -> Result<(), Failure> {
-        let config = Config { in_flight: IN_FLIGHT, held: HELD, record_wait_ms: 25, record_items: 8 };
+        let far_ms = self.plan.far_ms;
+        let config = Config { in_flight: IN_FLIGHT, held: HELD, record_wait_ms: 25, record_items: 8, far_ms };
         let (id, seed) = (self.host_id(), self.random.random());
         let clock = Clock::any(&mut self.random, self.plan.clocks_are_off);
         if clock.drifts() {

@@ -195,7 +195,7 @@ impl World {
 
     /// Nothing that runs keeps a shard from going.
     fn gives(&self, host: &Host) -> Result<(), Failure> {
-        let quiet = self.liveness.disturbed.max(host.paused_until);
+        let quiet = self.liveness.disturbed.max(host.paused_until).max(host.unsure_until);
         let late = host.releasing.iter().find(|(_, giving)| self.now > giving.since.max(quiet) + GIVEN_MS);
         late.map_or(Ok(()), |(no, giving)| {
             Err(Failure::new(Check::Liveness, format!("{no:?} is on its way since {}, and still here", giving.since)))

@@ -55,6 +55,7 @@ planted! {
     finds_a_lost_wake_up: LostWakeUp by Liveness;
     finds_a_tenant_that_is_never_served: TenantStarved by Liveness;
     finds_a_survey_that_skips_destinations: SurveySkips by Liveness;
+    finds_work_that_is_left_to_the_store_for_ever: FarForgotten by Liveness;
     finds_a_refill_that_ends_early: RefillEndsEarly by Lane;
     finds_an_old_configuration_that_wins: OldConfigWins by Revision;
     finds_a_configuration_that_is_never_seen: ConfigUnsurveyed by Revision;

@@ -6,7 +6,7 @@ use super::faults::Fault;
 use super::host::Host;
 use super::world::{At, Event, World};
 use crate::core::mutation::Mutation;
-use crate::core::{Input, RecordId, RecordItem};
+use crate::core::{Input, MAX_AGAIN_MS, RecordId, RecordItem};
 use railhead_model::{Attempt, DeliveryKey, End, HostId, OutcomeClass, Reason};
 use railhead_store::model::ModelCore;
 use railhead_store::{Change, RecordAnswer, Recording, WorkRow};
@@ -16,7 +16,7 @@ impl World {
         let soon = self.between(1, 8);
         let before = self.plan.unknown_before;
         if self.is_out() || self.fault(Fault::UnknownBeforeCommit, before) {
-            self.at(soon, Event::Input(at, Input::RecordUnknown(id)));
+            self.unsure(at, id, soon);
             return Ok(());
         }
         let Some(answers) = self.commit(at, &items)? else {
@@ -30,13 +30,18 @@ impl World {
             self.reached.count(Fault::RevRefusal);
         }
         let lost = self.plan.lost_answer;
-        let input = if self.fault(Fault::LostAnswer, lost) {
-            Input::RecordUnknown(id)
+        if self.fault(Fault::LostAnswer, lost) {
+            self.unsure(at, id, soon);
         } else {
-            Input::Recorded { record: id, answers }
-        };
-        self.at(soon, Event::Input(at, input));
+            self.at(soon, Event::Input(at, Input::Recorded { record: id, answers }));
+        }
         Ok(())
+    }
+
+    /// Nobody knows what came of it: the engine sends it again, up to [`MAX_AGAIN_MS`] later.
+    fn unsure(&mut self, at: At, id: RecordId, soon: u64) {
+        self.at(soon, Event::Input(at, Input::RecordUnknown(id)));
+        self.hosts[at.host].unsure_until = self.now + soon + MAX_AGAIN_MS;
     }
 
     /// Commits results; `None` if the host was fenced.

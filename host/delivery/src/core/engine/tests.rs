@@ -1,5 +1,7 @@
 //! What the engine does with whole inputs, one destination at a time.
 
+mod far;
+
 use super::*;
 use crate::core::fixtures::{NO, attempts, row, settings};
 use crate::core::{AttemptItem, RecordId, Settings};
@@ -267,6 +269,10 @@ fn throttling_in_a_row_backs_off_and_in_the_end_costs_attempts() {
         bench.step(Input::Recorded { record, answers: vec![RecordAnswer::Applied(rev)] });
         bench.now = due.0 as u64;
         bench.lease(60_000);
+        if bench.out.iter().any(|effect| matches!(effect, Effect::Refill(_))) {
+            let row = WorkRow { due, attempts, tries: rev, rev, since: Some(Timestamp(START as i64)), ..row(1) };
+            bench.step(Input::Refilled { destination: NO, rows: vec![row] });
+        }
     }
     assert_eq!(waits, [15, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 72_000, 72_000]);
     assert_eq!(used, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);

@@ -11,18 +11,18 @@ impl Window {
         if self.entries.contains_key(&slot) {
             return;
         }
-        if self.is_complete() && self.entries.len() < self.bound {
-            self.insert(slot, row, now);
-            return;
-        }
         let at = self.position(row);
-        if let Some(flight) = &mut self.flight {
-            flight.limit(at);
-        }
         let within = match self.horizon {
             Horizon::All => true,
             Horizon::UpTo(last) => last.is_some_and(|last| at <= last),
         };
+        if within && self.flight.is_none() && self.entries.len() < self.bound {
+            self.insert(slot, row, now);
+            return;
+        }
+        if let Some(flight) = &mut self.flight {
+            flight.limit(at);
+        }
         if within {
             self.horizon = Horizon::UpTo(Some(before(at)));
         }

@@ -123,7 +123,7 @@ impl Window {
         while !self.is_ordered() && self.waiting() > self.bound {
             let farthest = self.live.last().max(self.replays.last()).copied();
             match farthest {
-                Some((due, slot)) if Position::Due(due, slot.event, slot.run) > last => self.remove(slot),
+                Some((due, slot)) if Position::Due(due, slot.event, slot.run) > last => self.let_go(slot),
                 _ => break,
             }
         }

@@ -169,7 +169,7 @@ impl Window {
         // Beyond the horizon it need not be held; but an older read may show it as it was.
         let outside = matches!(self.horizon, Horizon::UpTo(last) if last.is_none_or(|last| beyond > last));
         if self.flight.is_none() && outside && !batched {
-            self.remove(slot);
+            self.let_go(slot);
         }
     }
 

@@ -322,3 +322,44 @@ fn a_lane_is_unsure_until_what_was_refused_is_read_again() {
     answer(&mut window, &others);
     assert!(window.is_unsure(slot(2)), "it was not reached");
 }
+
+#[test]
+fn what_is_due_far_ahead_is_not_held_and_what_comes_before_it_is_taken() {
+    let sight = Sight::new(60_000, NO, NOW);
+    let mut window = Window::new(NO, false, 4, false);
+    window.ask(NOW).unwrap();
+    let replay = WorkRow { origin: Origin::Replay, rev: 1, ..row(3, 90_000) };
+    window.trim(sight);
+    answer(&mut window, &[row(1, 10), row(2, 80_000), replay]);
+    window.trim(sight);
+    assert!(window.get(slot(1)).is_some() && window.get(slot(2)).is_none() && window.get(slot(3)).is_none());
+    assert_eq!(window.next_beyond(), Some(Timestamp(80_000)));
+    assert_eq!(window.rest(sight), None, "1 is there");
+    start(&mut window, 9);
+    window.ended(slot(1));
+    let rest = window.rest(sight).unwrap();
+    assert_eq!(rest.due(), Some(Timestamp(80_000)));
+    let mut window = Window::rested(NO, false, 4, rest);
+    window.push(&row(4, 20), NOW);
+    window.push(&row(5, 85_000), NOW);
+    assert!(window.get(slot(5)).is_none(), "it is read with the others");
+    assert_eq!(start(&mut window, 9), [slot(4)]);
+    assert_eq!(window.next_beyond(), Some(Timestamp(80_000)));
+    let ask = window.ask(NOW).unwrap();
+    assert!(ask.after.unwrap() < Position::Due(Timestamp(80_000), slot(2).event, 0), "the first of them included");
+}
+
+#[test]
+fn nothing_is_let_go_of_while_an_older_read_may_bring_it_back() {
+    let mut window = complete(&[row(1, 10)]);
+    start(&mut window, 1);
+    window.hint();
+    window.ask(NOW).unwrap();
+    window.retried(slot(1), |entry| (entry.due, entry.rev) = (Timestamp(500_000), 1), false, NOW);
+    window.trim(Sight::new(60_000, NO, NOW));
+    assert!(window.get(slot(1)).is_some());
+    answer(&mut window, &[row(1, 10)]);
+    window.trim(Sight::new(60_000, NO, NOW));
+    assert!(window.get(slot(1)).is_none() && start(&mut window, 9).is_empty());
+    assert_eq!(window.next_beyond(), Some(Timestamp(500_000)));
+}
