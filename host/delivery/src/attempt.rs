@@ -24,7 +24,13 @@ pub(crate) struct Call {
     pub destination: DestinationNo,
     pub items: Vec<AttemptItem>,
     pub batch: Option<u64>,
+    /// Its destination is a suspect: see [`CAREFUL_MS`].
+    pub careful: bool,
 }
+
+/// Milliseconds that a hand-over of a suspect has at most, whatever its destination is given else: other suspects wait for
+/// it, of all tenants.
+const CAREFUL_MS: u32 = 15_000;
 
 /// The first so many attempts of a delivery keep their transcripts; later ones, that cost nothing included, are on
 /// record without. A destination that throttles for days would else fill the database with its answers.
@@ -104,7 +110,7 @@ fn hand_over(shared: &Shared, call: &Call, loaded: &Loaded, events: Vec<Handed>,
         Some(number) => format!("bat_{:x}_{number:016x}", call.destination.0),
         None => format!("{}-{}", shared.host.0.simple(), call.id.0),
     };
-    let deadline_ms = loaded.destination.spec.timeout_ms;
+    let deadline_ms = loaded.destination.spec.timeout_ms.min(if call.careful { CAREFUL_MS } else { u32::MAX });
     HandOver {
         destination: Arc::clone(&loaded.destination),
         tenant: Arc::clone(&loaded.tenant),

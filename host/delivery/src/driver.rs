@@ -138,8 +138,8 @@ impl Driver {
         let mut failing = Vec::new();
         for effect in effects.drain(..) {
             match effect {
-                Effect::Attempt { id, destination, items, batch, .. } => {
-                    let call = Call { id, destination, items, batch };
+                Effect::Attempt { id, destination, items, batch, careful, .. } => {
+                    let call = Call { id, destination, items, batch, careful };
                     let over = Over::new(Arc::clone(&self.shared), &call);
                     let events = call.items.len();
                     self.in_flight += events;

@@ -52,19 +52,20 @@ impl Engine {
         let (poisoned, alone) = (of(Started::Poisoned), of(Started::Alone));
         let gone: Vec<_> = of(Started::Gone).into_iter().map(Slot::from).collect();
         self.care.begun(id, of(Started::Go).into_iter());
+        let may_go = may_go(hand_over, self.draining || !self.lease.lives(now), self.destinations.get(&no));
         if !poisoned.is_empty() || !gone.is_empty() || answers.len() < items.len() {
             let poisoned = poisoned.into_iter().map(|key| (key, Outcome::Permanent(reason()))).collect();
             self.settled(id, poisoned, now, out);
             self.read_again(id, no, &gone, now, out);
             self.attempt_over(id, now, out);
+        } else if !may_go {
+            self.attempt_over(id, now, out);
         } else if !alone.is_empty() {
             hand_over.waiting = Some(attempt);
             self.wait_alone(id, out);
-        } else if may_go(hand_over, self.draining || !self.lease.lives(now), self.destinations.get(&no)) {
+        } else {
             (hand_over.is_sent, hand_over.started) = (true, now);
             out.push(attempt);
-        } else {
-            self.attempt_over(id, now, out);
         }
     }
 
@@ -98,9 +99,9 @@ impl Engine {
         }
     }
 
-    /// What of a destination that moves away waits for its turn, does not.
-    pub(super) fn unqueue(&mut self, no: DestinationNo, now: Now, out: &mut Vec<Effect>) {
-        let of = |id: &AttemptId| self.attempts.get(id).is_some_and(|hand_over| hand_over.destination == no);
+    /// What of destinations that move away waits for its turn, does not.
+    pub(super) fn unqueue(&mut self, moves: impl Fn(DestinationNo) -> bool, now: Now, out: &mut Vec<Effect>) {
+        let of = |id: &AttemptId| self.attempts.get(id).is_some_and(|hand_over| moves(hand_over.destination));
         for id in self.care.queued().filter(of).collect::<Vec<_>>() {
             self.care.unqueue(id);
             self.attempt_over(id, now, out);
@@ -127,8 +128,13 @@ impl Engine {
     pub(super) fn unstarted(&mut self, id: AttemptId, now: Now, out: &mut Vec<Effect>) {
         if let Some(hand_over) = self.care.taken_back(id) {
             self.over(id, &hand_over, now, out);
-        } else if self.attempts.get(&id).is_some_and(|hand_over| hand_over.waiting.is_some()) {
-            self.care.queue(id);
+        } else if let Some(hand_over) = self.attempts.get(&id).filter(|hand_over| hand_over.waiting.is_some()) {
+            let stopped = self.draining || !self.lease.lives(now);
+            if may_go(hand_over, stopped, self.destinations.get(&hand_over.destination)) {
+                self.care.queue(id);
+            } else {
+                self.attempt_over(id, now, out);
+            }
         }
     }
 

@@ -65,7 +65,7 @@ impl Engine {
 
     /// The turns of suspects, or of all others.
     fn turns(&mut self, careful: bool, now: Now, out: &mut Vec<Effect>) {
-        while self.may_start(now) && (!careful || self.care.has_place()) {
+        while self.may_start(now) {
             let Some((tenant, no)) = self.ring(careful).next() else { break };
             let Some(destination) = self.destinations.get_mut(&no) else {
                 self.ring(careful).leave();
@@ -77,6 +77,13 @@ impl Engine {
                 self.ring(careful).leave();
                 // It may have something to wait for.
                 self.consider(no, now, out);
+                continue;
+            }
+            if careful && !self.care.has_place() {
+                break;
+            }
+            if careful && self.care.is_share_taken(tenant) {
+                self.ring(careful).park();
                 continue;
             }
             if mutated!(TenantStarved) && tenant.0 == 5 {
@@ -131,12 +138,12 @@ impl Engine {
         if destination.settings.ordered || load.batch.is_some() {
             self.lease.bind(id);
         }
-        let waiting = begin(attempt(id, destination, &load), careful, out);
+        let waiting = begin(attempt(id, destination, &load, careful), careful, out);
         // A suspect costs a place, however few its events are: one is a whole turn.
         let cost = if careful { QUANTUM } else { count + load.replays * (REPLAY_COST - 1) };
         self.ring(careful).spend(cost);
         if careful {
-            self.care.enter(id);
+            self.care.enter(id, tenant);
         }
         let hand_over = HandOver {
             destination: no,
@@ -240,10 +247,10 @@ fn begin(attempt: Effect, first_record: bool, out: &mut Vec<Effect>) -> Option<E
     }
 }
 
-fn attempt(id: AttemptId, destination: &Destination, load: &Load) -> Effect {
+fn attempt(id: AttemptId, destination: &Destination, load: &Load, careful: bool) -> Effect {
     let no = destination.settings.no;
     let tries =
         |slot: &Slot| destination.window.as_ref().and_then(|window| window.get(*slot)).map_or(0, |entry| entry.tries);
     let items = load.slots.iter().map(|slot| AttemptItem { key: slot.key(no), n: tries(slot) + 1 }).collect();
-    Effect::Attempt { id, destination: no, tenant: destination.settings.tenant, items, batch: load.batch }
+    Effect::Attempt { id, destination: no, tenant: destination.settings.tenant, items, batch: load.batch, careful }
 }

@@ -21,6 +21,8 @@ pub enum Effect {
         items: Vec<AttemptItem>,
         /// The stable batch that they are.
         batch: Option<u64>,
+        /// Others wait for it to be over: it has little time.
+        careful: bool,
     },
     /// Put on record that these deliveries start, durable before `Started` is answered; their `Attempt` follows.
     Start {

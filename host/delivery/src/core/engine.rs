@@ -107,7 +107,7 @@ impl Engine {
             Input::Fenced => return self.stop(out),
             Input::Config(settings) => self.configured(*settings, now, out),
             Input::Gone(no) => self.gone(no, now, out),
-            Input::Cut(shards) => self.cut(&shards, out),
+            Input::Cut(shards) => self.cut(&shards, now, out),
             Input::Batches(batches) => self.batches_loaded(&batches, now, out),
             Input::BatchOpened(no, number) => self.batch_opened(no, number, now, out),
             Input::BatchClosed(no, number) => self.batch_closed(no, number, now, out),

@@ -43,6 +43,11 @@ impl Fair {
         self.tenants.len() > 1
     }
 
+    /// How many could, those included that have their share.
+    pub fn tenants(&self) -> usize {
+        self.tenants.len()
+    }
+
     /// Who is next. It stays in front until it is [`Fair::spend`]t, [`Fair::leave`]s or its tenant is parked.
     pub fn next(&mut self) -> Option<(TenantNo, DestinationNo)> {
         loop {

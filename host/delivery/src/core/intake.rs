@@ -109,7 +109,7 @@ impl Engine {
             }
             destination.high = None;
             destination.window().forget();
-            self.unqueue(no, now, out);
+            self.unqueue(|one| one == no, now, out);
             self.consider(no, now, out);
         }
     }

@@ -83,10 +83,11 @@ impl Engine {
     }
 
     /// Cuts what runs at these shards. What was not settled costs no attempt, and is the next owner's to start.
-    pub(super) fn cut(&mut self, shards: &[ShardNo], out: &mut Vec<Effect>) {
+    pub(super) fn cut(&mut self, shards: &[ShardNo], now: Now, out: &mut Vec<Effect>) {
         if mutated!(NeverCut) {
             return;
         }
+        self.unqueue(|no| shards.contains(&no.shard()), now, out);
         for (id, hand_over) in &mut self.attempts {
             if shards.contains(&hand_over.destination.shard()) && !hand_over.aborted {
                 hand_over.aborted = true;

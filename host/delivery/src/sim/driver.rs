@@ -22,7 +22,7 @@ impl World {
         self.trace.note(&[self.now, at.host as u64, kind, first, second], line);
         let soon = self.between(1, 8);
         match effect {
-            Effect::Attempt { id, destination: no, tenant, ref items, batch } => {
+            Effect::Attempt { id, destination: no, tenant, ref items, batch, .. } => {
                 let open: BTreeSet<_> = items.iter().map(|item| item.key).collect();
                 let rows: Vec<_> = open.iter().filter_map(|key| self.store.work_of(*key).copied()).collect();
                 self.liveness.starts(self.now, no, &rows)?;

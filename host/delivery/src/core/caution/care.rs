@@ -3,7 +3,7 @@
 use crate::core::dispatch::HandOver;
 use crate::core::fair::Fair;
 use crate::core::input::AttemptId;
-use railhead_model::DeliveryKey;
+use railhead_model::{DeliveryKey, TenantNo};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most hand-overs of suspects beside each other. So many are blamed together for a death, and the next host starts each of
@@ -16,7 +16,7 @@ pub(super) const BESIDE: usize = 16;
 pub(in crate::core) struct Care {
     /// Suspects that could start something, in fair turns of their own.
     pub ring: Fair,
-    beside: BTreeSet<AttemptId>,
+    beside: BTreeMap<AttemptId, TenantNo>,
     alone: Option<AttemptId>,
     /// These are to run alone, in this order. Nothing of them is on record.
     queue: VecDeque<AttemptId>,
@@ -40,10 +40,16 @@ impl Care {
         (self.alone.is_none() || mutated!(CompanyAllowed)) && self.beside.len() < BESIDE && is_their_turn
     }
 
+    /// True if a tenant has its share of the places: as much as each of those who wait for one.
+    pub fn is_share_taken(&self, tenant: TenantNo) -> bool {
+        let share = (BESIDE / self.ring.tenants().max(1)).max(1);
+        self.beside.values().filter(|of| **of == tenant).count() >= share
+    }
+
     /// A hand-over takes a place beside the others.
-    pub fn enter(&mut self, id: AttemptId) {
+    pub fn enter(&mut self, id: AttemptId, tenant: TenantNo) {
         self.round = self.round.saturating_sub(1);
-        self.beside.insert(id);
+        self.beside.insert(id, tenant);
     }
 
     /// It is to run alone: it waits for its turn, without a place.
@@ -51,7 +57,7 @@ impl Care {
         if self.queue.is_empty() {
             self.round = 0; // those that run were its company
         }
-        self.beside.remove(&id);
+        self.free(id);
         self.queue.push_back(id);
     }
 
@@ -122,10 +128,17 @@ impl Care {
     }
 
     fn leave(&mut self, id: AttemptId) {
-        self.beside.remove(&id);
+        self.free(id);
         self.unqueue(id);
         if self.alone.take_if(|alone| *alone == id).is_some() {
             self.round = BESIDE;
+        }
+    }
+
+    /// A place beside the others is free again, for its tenant too.
+    fn free(&mut self, id: AttemptId) {
+        if let Some(tenant) = self.beside.remove(&id) {
+            self.ring.freed(tenant, false);
         }
     }
 }

@@ -215,6 +215,21 @@ fn what_a_host_did_not_survive_runs_alone() {
     }
 }
 
+#[test]
+fn one_tenants_destinations_that_hang_leave_places_to_others() {
+    let (mut bench, begun) = Bench::of_many(50);
+    let is_first = |(_, keys, _): &&Asked| keys[0].destination.0 % 2 == 0;
+    assert_eq!(begun.iter().filter(is_first).count(), BESIDE / 2);
+    // Those of one tenant hang; each place of the other's goes to the other again.
+    let mut ended: Vec<_> = begun.iter().filter(|one| !is_first(one)).cloned().collect();
+    for _ in 0..10 {
+        let next = bench.through(&ended.remove(0));
+        assert_eq!(next.iter().filter(is_first).count(), 0, "{next:?}");
+        ended.extend(next);
+        assert_eq!(ended.len(), BESIDE / 2);
+    }
+}
+
 /// Drops what was started beside the one that waits, until it runs alone.
 fn run_alone(bench: &mut Bench, begun: &[Asked]) -> Asked {
     let mut next = Vec::new();
