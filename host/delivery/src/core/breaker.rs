@@ -8,8 +8,6 @@ use railhead_store::work::Health;
 
 /// Failures in a row that open it.
 const FAILURES: u32 = 5;
-/// Between a failure and a probe that a person asked for.
-const SOONEST_MS: i64 = 1_000;
 /// From opening to the first probe; doubles with every probe that fails.
 const FIRST_PROBE_MS: i64 = 10_000;
 /// No longer than this between probes.
@@ -33,13 +31,11 @@ pub(super) enum Transition {
 pub(super) struct Breaker {
     health: Health,
     ramp: Option<u32>,
-    /// When it last failed while it was open, or opened.
-    failed_at: Timestamp,
 }
 
 impl Breaker {
     pub fn new(health: Health) -> Self {
-        Self { health, ramp: None, failed_at: Timestamp::default() }
+        Self { health, ramp: None }
     }
 
     pub fn health(&self) -> &Health {
@@ -73,7 +69,6 @@ impl Breaker {
         if !at_once && self.health.failures < FAILURES {
             return Transition::Stays;
         }
-        self.failed_at = now;
         self.health.open = true;
         self.health.probes = 0;
         self.health.next_probe = Some(now.plus_ms(FIRST_PROBE_MS));
@@ -113,15 +108,14 @@ impl Breaker {
         self.ramp = self.ramp.map(|units| units.saturating_mul(2)).filter(|units| *units < limit);
     }
 
-    /// A person acted: probe at once, but however often people act, not sooner than anything is retried.
+    /// A person acted: probe at once.
     pub fn reconfigured(&mut self, now: Timestamp) {
         if self.health.open {
-            self.health.next_probe = Some(now.max(self.failed_at.plus_ms(SOONEST_MS)));
+            self.health.next_probe = Some(now);
         }
     }
 
     fn postpone(&mut self, now: Timestamp, reason: &Reason) -> Transition {
-        self.failed_at = now;
         self.health.probes = self.health.probes.saturating_add(1);
         let delay = FIRST_PROBE_MS.saturating_mul(1 << self.health.probes.min(16)).min(MAX_PROBE_MS);
         self.health.next_probe = Some(now.plus_ms(delay));
@@ -197,8 +191,6 @@ mod tests {
         let mut breaker = Breaker::new(Health::default());
         assert_eq!(breaker.failed(Timestamp(0), &reason(), false, true), Transition::Opened);
         breaker.reconfigured(Timestamp(3));
-        assert_eq!(breaker.next_probe(), Some(Timestamp(1_000)), "no sooner than anything is retried");
-        breaker.reconfigured(Timestamp(2_500));
-        assert_eq!(breaker.next_probe(), Some(Timestamp(2_500)));
+        assert_eq!(breaker.next_probe(), Some(Timestamp(3)));
     }
 }
