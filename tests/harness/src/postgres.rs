@@ -176,14 +176,20 @@ impl Postgres {
         self.give_up();
     }
 
-    /// `kill -9` of the server and of every process of it.
+    /// `kill -9` of the server and of every process of it. All of them are gone when it returns: the next server refuses to
+    /// start while one still has the memory that they shared.
+    ///
+    /// # Panics
+    /// If one is still there after a minute.
     pub fn kill(&mut self) {
         if let Some(pid) = self.pid() {
             // Stopped, it can make no more of them.
             signal("-STOP", &[pid]);
+            wait_for("the server stands still", || state(pid).is_none_or(|state| matches!(state, 'T' | 'Z')));
             let mut all = children(pid);
             all.push(pid);
             signal("-KILL", &all);
+            wait_for("its processes are gone", || all.iter().all(|pid| state(*pid).is_none_or(|state| state == 'Z')));
         }
         self.give_up();
     }
@@ -333,6 +339,24 @@ fn binaries() -> Option<PathBuf> {
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output().expect("id");
     output.stdout.trim_ascii() == b"0"
+}
+
+/// Polls: nobody can wait for a process that is another's child.
+fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..12_000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("not in a minute: {what}");
+}
+
+/// The state of a process, as `/proc/<pid>/stat` has it; `None`: there is none.
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name stands in parentheses before that, and may have some of its own.
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 fn children(pid: u32) -> Vec<u32> {
