@@ -44,28 +44,24 @@ pub(crate) struct Over {
     shared: Arc<Shared>,
     id: AttemptId,
     uids: Vec<EventUid>,
-    sink: Option<Arc<Sink>>,
 }
 
 impl Over {
     pub fn new(shared: Arc<Shared>, call: &Call) -> Self {
         let uids = call.items.iter().map(|item| item.key.event).collect();
-        Self { shared, id: call.id, uids, sink: None }
+        Self { shared, id: call.id, uids }
     }
 }
 
 impl Drop for Over {
     fn drop(&mut self) {
-        if let Some(sink) = &self.sink {
-            sink.close();
-        }
         self.uids.iter().for_each(|uid| self.shared.payloads.release(*uid));
         self.shared.input(Input::AttemptOver(self.id));
     }
 }
 
 /// Runs one hand-over. What it does not settle, the engine takes as never started.
-pub(crate) async fn run(call: Call, mut over: Over) {
+pub(crate) async fn run(call: Call, over: Over) {
     let shared = Arc::clone(&over.shared);
     let Some(loaded) = shared.fleet.get(call.destination) else { return };
     let keys = match shared.keyring.keys(&loaded.tenant) {
@@ -93,7 +89,6 @@ pub(crate) async fn run(call: Call, mut over: Over) {
     }
     let batched = call.batch.is_some() || crate::fleet::takes_batches(&loaded.destination, &shared.catalog);
     let sink = Arc::new(Sink::new(&shared, call.id, loaded.clone(), keys, &shaped, batched));
-    over.sink = Some(Arc::clone(&sink));
     refused.into_iter().for_each(|(item, reason)| sink.refuse(item, reason));
     // A last look: much may have happened while payloads were read, or while the machine slept.
     if !shaped.is_empty() && shared.lease.lets_start(call.destination.shard(), shared.clock.monotonic_ms()) {
@@ -135,7 +130,8 @@ fn selection(loaded: &Loaded) -> Option<&Fields> {
     loaded.destination.spec.fields.as_ref().filter(|fields| !fields.include.is_empty() || !fields.exclude.is_empty())
 }
 
-/// A call whose sink is closed before it is cut: what it comes to while it ends was never told, and costs no attempt.
+/// A call whose sink is closed when it is over, and before it is cut: what it comes to while it ends was never told, and
+/// costs no attempt.
 struct ClosedFirst<F> {
     // Fields are dropped in this order.
     _closes: Closes,

@@ -42,6 +42,7 @@ impl Engine {
 
     /// The start of a hand-over is on record, or is not to be.
     pub(super) fn started(&mut self, id: AttemptId, answers: &[Started], now: Now, out: &mut Vec<Effect>) {
+        let stopped = self.is_stopped(now);
         let Some(hand_over) = self.attempts.get_mut(&id) else { return };
         let Some(attempt) = hand_over.waiting.take() else { return };
         let Effect::Attempt { destination: no, ref items, .. } = attempt else { return };
@@ -52,7 +53,7 @@ impl Engine {
         let (poisoned, alone) = (of(Started::Poisoned), of(Started::Alone));
         let gone: Vec<_> = of(Started::Gone).into_iter().map(Slot::from).collect();
         self.care.begun(id, of(Started::Go).into_iter());
-        let may_go = may_go(hand_over, self.draining || !self.lease.lives(now), self.destinations.get(&no));
+        let may_go = may_go(hand_over, stopped, self.destinations.get(&no));
         if !poisoned.is_empty() || !gone.is_empty() || answers.len() < items.len() {
             let poisoned = poisoned.into_iter().map(|key| (key, Outcome::Permanent(reason()))).collect();
             self.settled(id, poisoned, now, out);
@@ -83,7 +84,7 @@ impl Engine {
     /// The first that is to run alone does, once nothing else runs with caution. None of them waits for a lease, or after
     /// a signal to stop.
     pub(super) fn next_alone(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let stopped = self.draining || !self.lease.lives(now);
+        let stopped = self.is_stopped(now);
         while stopped || self.care.is_free() {
             let Some(id) = self.care.next() else { return };
             let Some(hand_over) = self.attempts.get(&id) else { continue };
@@ -129,8 +130,7 @@ impl Engine {
         if let Some(hand_over) = self.care.taken_back(id) {
             self.over(id, &hand_over, now, out);
         } else if let Some(hand_over) = self.attempts.get(&id).filter(|hand_over| hand_over.waiting.is_some()) {
-            let stopped = self.draining || !self.lease.lives(now);
-            if may_go(hand_over, stopped, self.destinations.get(&hand_over.destination)) {
+            if may_go(hand_over, self.is_stopped(now), self.destinations.get(&hand_over.destination)) {
                 self.care.queue(id);
             } else {
                 self.attempt_over(id, now, out);

@@ -106,7 +106,12 @@ impl Engine {
     }
 
     fn may_start(&self, now: Now) -> bool {
-        !self.draining && self.lease.lives(now) && self.group.held() < self.config.held
+        !self.is_stopped(now) && self.group.held() < self.config.held
+    }
+
+    /// Nothing starts any more: the host is to end, or its lease is over.
+    pub(super) fn is_stopped(&self, now: Now) -> bool {
+        self.draining || !self.lease.lives(now)
     }
 
     fn start(&mut self, no: DestinationNo, room: u32, now: Now, out: &mut Vec<Effect>) {

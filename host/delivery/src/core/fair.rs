@@ -40,7 +40,7 @@ impl Fair {
 
     /// True if another tenant could start something too.
     pub fn is_contended(&self) -> bool {
-        self.tenants.len() > 1
+        self.tenants() > 1
     }
 
     /// How many could, those included that have their share.
