@@ -29,7 +29,8 @@ pub struct Options {
     pub accept_wait_ms: u64,
     /// Most events of one accept commit: a bigger one holds the writer too long.
     pub accept_batch: usize,
-    /// Longest time that an event waits for company in its commit, in milliseconds.
+    /// Longest time that an event waits for company in its commit, in milliseconds: where a thousand and more come a second, and
+    /// only while they come. A commit costs as much as some ten events.
     pub accept_gather_ms: u64,
     /// Bytes of opened payloads kept in memory for deliveries that are about to start.
     pub payload_cache_bytes: usize,
@@ -60,7 +61,7 @@ impl Default for Options {
             accept_queue_bytes: 64 << 20,
             accept_wait_ms: 250,
             accept_batch: 256,
-            accept_gather_ms: 4,
+            accept_gather_ms: 20,
             payload_cache_bytes: 128 << 20,
             routing_tables: 20_000,
             job_poll_ms: 5_000,

@@ -44,6 +44,8 @@ pub async fn on(stack: &Stack, load: Load, sink: &Sink, first: usize) -> Value {
     if stack.postgres.is_some() {
         let deliveries = (load.events * load.destinations) as f64;
         report["commits_per_event"] = json!(round(counted("postgres_commits") / load.events as f64, 3));
+        let all = counted("postgres_transactions") / load.events as f64;
+        report["transactions_per_event"] = json!(round(all, 3));
         report["wal_bytes_per_delivery"] = json!((counted("postgres_wal_bytes") / deliveries).round());
     }
     report

@@ -106,7 +106,8 @@ impl Stack {
         all
     }
 
-    /// Counters of all hosts, summed; of PostgreSQL, its commits and the bytes of its write-ahead log.
+    /// Counters of all hosts, summed; of PostgreSQL, its transactions, those of them that wrote, and the bytes of its
+    /// write-ahead log.
     pub async fn counters(&self, http: &reqwest::Client) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
         for host in &self.hosts {
@@ -115,9 +116,12 @@ impl Stack {
             }
         }
         if let Some(postgres) = &self.postgres {
-            let commits = postgres.ask("SELECT sum(xact_commit) FROM pg_stat_database");
+            let all = postgres.ask("SELECT sum(xact_commit) FROM pg_stat_database");
+            // Numbers are given to transactions that write, and to no others.
+            let written = postgres.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())");
             let log = postgres.ask("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')");
-            sums.insert("postgres_commits".to_owned(), commits.parse().unwrap_or(f64::NAN));
+            sums.insert("postgres_transactions".to_owned(), all.parse().unwrap_or(f64::NAN));
+            sums.insert("postgres_commits".to_owned(), written.parse().unwrap_or(f64::NAN));
             sums.insert("postgres_wal_bytes".to_owned(), log.parse().unwrap_or(f64::NAN));
         }
         sums

@@ -103,7 +103,9 @@ impl World {
             return Err(Failure::new(Check::Revision, what));
         }
         let long_ago = self.now.saturating_sub(SEEN_MS);
-        let old = self.rotation.newest(no, long_ago).filter(|_| self.liveness.disturbed < long_ago);
+        // A host that stood still hears what it missed from then on; its lease may have lived, where nobody fenced it.
+        let quiet = self.liveness.disturbed.max(self.hosts[at.host].paused_until);
+        let old = self.rotation.newest(no, long_ago).filter(|_| quiet < long_ago);
         if carried < old {
             let what = format!("an attempt at {no} carries revision {carried:?}; {old:?} is older than {SEEN_MS} ms");
             return Err(Failure::new(Check::Revision, what));
