@@ -14,8 +14,18 @@ pub struct Plugin {
 /// Posts each event to a URL, signed.
 pub const WEBHOOK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/webhook.wasm"));
 
+/// Writes each event as a row of a table.
+pub const POSTGRES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/postgres.wasm"));
+
+/// Writes batches of events as objects to S3 and compatible stores.
+pub const S3: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/s3.wasm"));
+
 /// All of them.
-pub const ALL: &[Plugin] = &[Plugin { name: "webhook", component: WEBHOOK }];
+pub const ALL: &[Plugin] = &[
+    Plugin { name: "webhook", component: WEBHOOK },
+    Plugin { name: "postgres", component: POSTGRES },
+    Plugin { name: "s3", component: S3 },
+];
 
 #[cfg(test)]
 mod tests;

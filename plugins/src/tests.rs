@@ -15,6 +15,18 @@ fn manifest(component: &[u8]) -> Manifest {
 }
 
 #[test]
+fn each_folder_has_the_same_shape() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shape = ["Cargo.toml", "Cargo.lock", "manifest.json", "example.json", "README.md"];
+    let sources = ["lib", "session", "config", "request", "classify", "delivery"].map(|name| format!("src/{name}.rs"));
+    for plugin in ALL {
+        for file in shape.into_iter().chain(sources.iter().map(String::as_str)) {
+            assert!(here.join(plugin.name).join(file).is_file(), "{}/{file}", plugin.name);
+        }
+    }
+}
+
+#[test]
 fn each_is_a_valid_component() {
     for plugin in ALL {
         let encoding = wasmparser::Parser::new(0).parse_all(plugin.component).find_map(|payload| match payload {
@@ -37,6 +49,19 @@ fn each_manifest_is_one_and_says_the_same_name() {
         assert_eq!(manifest.contract, "0.1.0");
         assert!(names.insert(plugin.name));
     }
+}
+
+/// The schema is derived and the rest is read from the plugin's folder: together they are what is written out here.
+#[test]
+fn the_webhooks_manifest_is_as_written_out() {
+    let written: serde_json::Value = serde_json::from_str(include_str!("../tests/webhook/manifest.json")).unwrap();
+    let section = find(crate::WEBHOOK, SECTION).unwrap().expect("a manifest");
+    let mut stamped: serde_json::Value = serde_json::from_slice(section).unwrap();
+    stamped["version"] = written["version"].clone();
+    for (field, value) in written.as_object().unwrap() {
+        assert_eq!(&stamped[field], value, "{field}");
+    }
+    assert_eq!(stamped, written);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Builds the guest that misbehaves, under each of its manifests, and the hostile ones.
+//! Builds the guest that misbehaves, under each of its manifests, the one that plays scripts over streams, the one that sends over `wasi:http`, and the hostile ones.
 
 use railhead_guest_build::{Component, Error, Guest, Guests, build, build_all};
 use std::fmt::Write as _;
@@ -16,6 +16,18 @@ fn main() -> Result<(), Error> {
             Component { manifest: "manifest.json", name: "misbehave" },
             Component { manifest: "batching.json", name: "batching" },
         ],
+    })?;
+    build(Guest {
+        dir: &here.join("wasi-http"),
+        wit: &wit,
+        library: "railhead_wasi_http",
+        components: &[Component { manifest: "manifest.json", name: "wasi_http" }],
+    })?;
+    build(Guest {
+        dir: &here.join("streaming"),
+        wit: &wit,
+        library: "railhead_streaming",
+        components: &[Component { manifest: "manifest.json", name: "streaming" }],
     })?;
     let hostile = here.join("hostile");
     let members = members(&hostile)?;

@@ -95,6 +95,14 @@ impl Call {
         Ok(self.state.delivery.keyring().keys(tenant)?)
     }
 
+    /// What a tenant's owner writes into the trust policies of roles that this host assumes.
+    ///
+    /// # Errors
+    /// 500 if the tenant's key does not open.
+    pub fn external_id(&self, tenant: &Tenant) -> Result<String, Problem> {
+        Ok(self.keys(tenant)?.external_id())
+    }
+
     /// The destination of the path.
     ///
     /// # Errors

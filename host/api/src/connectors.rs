@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_webhook_of_this_repository_has_a_schema_that_works() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/webhook/manifest.json");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/tests/webhook/manifest.json");
         let manifest = serde_json::from_str(&std::fs::read_to_string(file).expect("a file")).expect("a manifest");
         let connectors = Connectors::compile(&Catalog::new([manifest]));
         let webhook = connectors.get("webhook").expect("it");

@@ -129,6 +129,26 @@ fn check_places(
                 None if !origin.token_endpoint => missing = missing.or(Some(format!("/config{pointer}"))),
                 None => {}
             },
+            Place::Template(template) => {
+                if let Some(url) = template.resolve(&config) {
+                    placed |= !origin.token_endpoint;
+                    let pointer = template.pointers().next().unwrap_or_default();
+                    check_url(call, &format!("/config{pointer}"), &url, errors);
+                }
+            }
+            Place::Tcp(tcp) => match tcp.of(&config) {
+                Ok(Some((host, port))) => {
+                    placed = true;
+                    check_server(call, &format!("/config{}", tcp.host), host, port, errors);
+                }
+                Ok(None) => missing = missing.or(Some(format!("/config{}", tcp.host))),
+                // The schema has its own words for it where it says what a port is.
+                Err(pointer) if errors.iter().any(|error| error.pointer == format!("/config{pointer}")) => {}
+                Err(pointer) => {
+                    let expected = if pointer == tcp.host { "Expected a host's name." } else { "Expected a port." };
+                    errors.push(FieldError::new(format!("/config{pointer}"), &codes::INVALID_VALUE, expected));
+                }
+            },
             Place::Credential(field) => {
                 let given = changes.iter().any(|(name, change)| name == field && !matches!(change, Change::Delete));
                 let kept = had.contains(field) && !changes.iter().any(|(name, _)| name == field);
@@ -138,6 +158,26 @@ fn check_places(
     }
     if let Some(pointer) = missing.filter(|pointer| !placed && !errors.iter().any(|error| error.pointer == *pointer)) {
         errors.push(FieldError::new(pointer, &codes::REQUIRED, "It says where events are sent to."));
+    }
+}
+
+/// Asks the egress policy about a server that streams connect to.
+fn check_server(call: &Call, pointer: &str, host: &str, port: u16, errors: &mut Vec<FieldError>) {
+    if errors.iter().any(|error| error.pointer == pointer) {
+        return;
+    }
+    // An IPv6 address is written without the brackets that a URL has.
+    let bare = host.parse::<std::net::Ipv6Addr>().map(|ip| format!("[{ip}]"));
+    match url::Host::parse(bare.as_deref().unwrap_or(host)) {
+        Err(_) => {
+            let expected = "Expected a host's name or address, without a port or a path.";
+            errors.push(FieldError::new(pointer, &codes::INVALID_VALUE, expected));
+        }
+        Ok(host) => {
+            if let Err(why) = (call.state.options.url_check)(&format!("tcp://{host}:{port}")) {
+                errors.push(FieldError::new(pointer, &codes::ADDRESS_NOT_ALLOWED, why));
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use railhead_model::{Clock, EnvironmentNo, Timestamp};
 use railhead_store::directory::Environment;
 use railhead_store::{Store, StoreError};
 use railhead_vault::{Random, TenantKeys, Vault, VaultError};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +32,8 @@ pub struct Options {
     /// Parses a credential as the sandbox will; asked when one is written, so that a wrong one never waits for its first
     /// event to fail.
     pub credential_check: CredentialCheck,
+    /// Fields of the operator that the settings have a value for: connector and field. The values are not here.
+    pub operators: BTreeSet<(String, String)>,
     /// Most bytes of one event's payload.
     pub max_payload: usize,
     /// Most bytes of bodies in memory at once, over all requests: twice what may wait for its commit, because a body is kept
@@ -47,10 +49,19 @@ impl Default for Options {
             keys: Vec::new(),
             url_check: Arc::new(|_| Ok(())),
             credential_check: Arc::new(|_, _| Ok(())),
+            operators: BTreeSet::new(),
             max_payload: MAX_PAYLOAD,
             max_bodies: 128 << 20,
             body_timeout_ms: 10_000,
         }
+    }
+}
+
+impl Options {
+    /// True if the operator gave a value for this field.
+    #[must_use]
+    pub fn has_operators(&self, connector: &str, field: &str) -> bool {
+        self.operators.contains(&(connector.to_owned(), field.to_owned()))
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod examples;
 mod history;
 mod hosts;
+mod operators;
 mod overview;
 mod pipeline;
 mod publishing;

@@ -71,14 +71,15 @@ pub fn environment(environment: &Environment, settings: &Settings) -> Value {
     })
 }
 
-/// A tenant.
+/// A tenant. `external_id`: what its owner writes into trust policies of roles.
 #[must_use]
-pub fn tenant(tenant: &Tenant) -> Value {
+pub fn tenant(tenant: &Tenant, external_id: &str) -> Value {
     json!({
         "id": tenant.id,
         "name": tenant.name,
         "metadata": object(&tenant.metadata),
         "limits": object(&tenant.limits),
+        "external_id": external_id,
         "created_at": tenant.created_at,
         "updated_at": tenant.updated_at,
     })

@@ -69,7 +69,8 @@ pub struct Exchange {
     pub timings: Timings,
 }
 
-/// A request as sent. For protocols that are not HTTP, `method` and `url` are empty and the body is what was shown.
+/// A request as sent. For protocols that are not HTTP `method` is empty. The body is what the connector showed, and
+/// `content-type` its media type; where it showed nothing, `url` is `tcp://host:port` and the body says how much was sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExchangeRequest {
     /// `POST`.

@@ -10,6 +10,7 @@ pub mod event;
 pub mod ids;
 pub mod manifest;
 pub mod outcome;
+pub mod random;
 pub mod retry;
 pub mod route;
 pub mod time;
@@ -26,5 +27,6 @@ pub use ids::{
 };
 pub use manifest::Manifest;
 pub use outcome::{Outcome, OutcomeClass, Reason};
+pub use random::{Random, SystemRandom};
 pub use route::{Route, Verdict};
 pub use time::{Clock, SystemClock, Timestamp};

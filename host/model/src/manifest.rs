@@ -1,5 +1,11 @@
 //! What a connector says of itself: data in the custom section `railhead:manifest` of its component.
 
+mod tcp;
+mod template;
+
+pub use tcp::Tcp;
+pub use template::{OriginTemplate, TemplateError};
+
 use serde::{Deserialize, Serialize};
 
 /// Name of the custom section.
@@ -86,6 +92,15 @@ pub struct CredentialField {
     /// stored, who may not write credentials may not change these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<String>,
+    /// Its value is the operator's, from the host's settings: tenants use it and neither see nor set it. One of kind `aws`
+    /// has the attribute `external-id`: the tenant's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub operator: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref)] // serde hands a reference over
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What a credential field holds.
@@ -166,6 +181,10 @@ pub enum Place {
     Config(String),
     /// The origin of this credential field (kind `url`).
     Credential(String),
+    /// An origin with labels from the configuration; none where a value is absent or no DNS label.
+    Template(OriginTemplate),
+    /// A server that streams connect to.
+    Tcp(Tcp),
 }
 
 /// Bounds and defaults of batches.

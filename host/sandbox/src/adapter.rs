@@ -4,10 +4,14 @@ mod credentials;
 mod exchange;
 mod host;
 mod http;
+mod presign;
 mod streams;
-mod wasi;
+pub(crate) mod wasi;
+pub(crate) mod wasi_http;
 
+pub use credentials::Scram;
 pub(crate) use host::Cache;
+pub use streams::Connection;
 pub(crate) use wasi::link as link_wasi;
 
 use crate::bindings::railhead::plugin::{credentials as wit, types};
@@ -20,7 +24,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialUse;
-use railhead_model::{Clock, Outcome, Reason};
+use railhead_model::{Clock, Outcome, Random, Reason};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,9 +52,6 @@ pub struct Response {
 /// Behind a `call` handle: the call under way, of which there is only one ([`Guest::running`]).
 pub struct CallHandle;
 
-/// Behind handles that this version of the host never gives out.
-pub enum Unsupported {}
-
 /// A store's data: all that a guest can reach.
 pub(crate) struct Guest {
     pub(crate) table: ResourceTable,
@@ -59,6 +60,7 @@ pub(crate) struct Guest {
     pub(crate) scope: Arc<Scope>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
     pub(crate) cache: Arc<Cache>,
     /// The call under way; `None` in `open`, `idle` and `close`.
     pub(crate) running: Option<Arc<Running>>,
@@ -70,11 +72,16 @@ pub(crate) struct Guest {
     pub(crate) composed: HashMap<u32, usize>,
     /// Lines logged in the call under way.
     pub(crate) log_lines: u32,
+    /// Connections of streams that are open.
+    pub(crate) connections: usize,
+    /// Requests over `wasi:http`.
+    pub(crate) wasi: wasi_http::State,
 }
 
 /// Links all imports of contract 0.1.0.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    crate::bindings::Connector::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+    crate::bindings::Connector::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)?;
+    crate::bindings::wasi::Wasi::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 
 impl types::Host for Guest {}
@@ -95,6 +102,15 @@ impl Guest {
     /// Pieces as egress takes them. Secret pieces must be of use `place`, or of use `exchange`: egress sends those to token
     /// endpoints only.
     fn parts(&self, parts: Vec<wit::Part>) -> wasmtime::Result<Result<Vec<Part>, types::Failure>> {
+        self.parts_allowed(parts, |secret| allow_part(secret))
+    }
+
+    /// Pieces as egress takes them, where each secret may stand.
+    fn parts_allowed(
+        &self,
+        parts: Vec<wit::Part>,
+        allow: impl Fn(&Arc<Secret>) -> Result<(), types::Failure>,
+    ) -> wasmtime::Result<Result<Vec<Part>, types::Failure>> {
         self.meter.charge(PIECE_TIME.saturating_mul(u32::try_from(parts.len()).unwrap_or(u32::MAX)));
         let mut out = Vec::with_capacity(parts.len());
         for part in parts {
@@ -110,7 +126,7 @@ impl Guest {
                 },
                 wit::Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
-                    if let Err(failure) = allow_part(&secret) {
+                    if let Err(failure) = allow(&secret) {
                         return Ok(Err(failure));
                     }
                     Part::Secret(secret, encoding.into())

@@ -3,6 +3,7 @@
 mod ledger;
 
 use self::ledger::{Entry, Ledger, entry};
+use crate::egress::Traffic;
 use crate::limits;
 use railhead_model::{Clock, Event, EventUid, Exchange, Outcome, Reason, Timestamp, Transcript};
 use std::fmt;
@@ -95,6 +96,7 @@ pub(crate) struct Running {
     ledger: Mutex<Ledger>,
     /// Where it runs, and what it turned out to be.
     slow: AtomicBool,
+    handed_over: AtomicBool,
     burnt: AtomicBool,
     requests: AtomicUsize,
     /// Nanoseconds that its requests took to make.
@@ -114,6 +116,7 @@ impl Running {
             settle,
             ledger: Mutex::new(Ledger { entries, ..Ledger::default() }),
             slow: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
             burnt: AtomicBool::new(false),
             requests: AtomicUsize::new(0),
             making_ns: AtomicU64::new(0),
@@ -169,6 +172,33 @@ impl Running {
             entry.carried = entry.carried.saturating_add(1);
             entry.started.get_or_insert(now);
         });
+    }
+
+    /// From here on bytes that a stream writes may be events.
+    pub(crate) fn handed_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Something is about to be written to a stream: nobody but the connector knows what of which events.
+    pub(crate) fn wrote(&self) {
+        if self.purpose != Purpose::Deliver || !self.handed_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let now = (self.clock.now(), self.clock.monotonic_ms());
+        let mut ledger = self.ledger();
+        if !std::mem::replace(&mut ledger.written, true) {
+            for entry in ledger.entries.iter_mut().filter(|entry| !entry.settled) {
+                entry.carried = entry.carried.saturating_add(1);
+                entry.started.get_or_insert(now);
+            }
+        }
+    }
+
+    /// A connection that this call uses: on record for events whose exchanges are not.
+    pub(crate) fn counts(&self, traffic: Arc<Traffic>) {
+        if self.purpose == Purpose::Deliver {
+            self.ledger().count(traffic);
+        }
     }
 
     /// A request took so long to make, maybe on another thread than the call's own.
@@ -242,9 +272,12 @@ impl Running {
         entry.settled = true;
         let carried = entry.carried > 0;
         let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
-        let kept = std::mem::take(&mut entry.exchanges).into_iter();
-        let exchanges =
-            kept.map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid)).collect();
+        let kept = std::mem::take(&mut entry.exchanges);
+        let kept = if kept.is_empty() { ledger.of_streams() } else { kept };
+        let exchanges = kept
+            .into_iter()
+            .map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid));
+        let exchanges = exchanges.collect();
         ledger.settled.push(SettledEvent {
             index: usize::try_from(index).unwrap_or(usize::MAX),
             outcome: outcome(carried),

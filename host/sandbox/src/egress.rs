@@ -18,22 +18,32 @@ mod policy;
 mod resolver;
 mod send;
 mod sign;
+mod stream;
+mod sign_aws;
+mod sign_azure;
 mod timing;
 mod tls;
 
 pub use address::{AddressClass, classify};
 pub use answer::{MAX_ANSWER, MAX_HEAD, Response};
 pub use capture::seen_by;
+pub(crate) use capture::shown;
 pub use failure::{Failure, FailureKind};
+pub(crate) use fill::may_go;
 pub(crate) use headers::{check_value as check_header_value, name as header_name};
 pub use origin::AllowedOrigin;
 pub use outgoing::{Algorithm, MAX_BODY, MAX_HEADERS, MAX_QUERY, Outgoing, Part, Signed, Signer, Target};
 pub use policy::EgressPolicy;
-pub use resolver::{Names, SystemNames};
+pub use resolver::{Names, Service, SystemNames};
+pub(crate) use stream::{CONNECTION_BYTES, Traffic};
+pub use stream::{Security, Stream};
+pub use sign_aws::AwsSigner;
+pub use sign_azure::AzureSigner;
+pub(crate) use sign_aws::presigned as aws_presigned;
 
 use crate::secret::{Masker, Secret};
 use railhead_model::{Clock, EventUid, Exchange};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Why egress could not be set up.
@@ -106,6 +116,8 @@ struct Inner {
     names: Arc<dyn Names>,
     clients: clients::Clients,
     aside: aside::Aside,
+    /// Where connections of streams are watched.
+    home: OnceLock<tokio::runtime::Handle>,
 }
 
 impl Egress {
@@ -129,7 +141,7 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let policy = Arc::new(policy);
         let clients = clients::Clients::new(policy.clone(), names.clone(), tls::config(extra_roots)?)?;
-        Ok(Self { inner: Arc::new(Inner { policy, names, clients, aside: aside::Aside::default() }) })
+        Ok(Self { inner: Arc::new(Inner { policy, names, clients, aside: aside::Aside::default(), home: OnceLock::new() }) })
     }
 
     /// Sends a request of a destination. Never takes longer than `ctx.left`; connections are the destination's own.
@@ -149,6 +161,53 @@ impl Egress {
     /// Where connections of peers live that let requests wait, apart from all others. Set once.
     pub fn set_aside(&self, threads: tokio::runtime::Handle) {
         self.inner.aside.set(threads);
+    }
+
+    /// Connects to a server that an origin of the session allows. Never takes longer than `ctx.left`.
+    ///
+    /// # Errors
+    /// `origin-not-allowed` before any name is looked up; or why there is no connection, or no verified TLS.
+    pub async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        security: Security,
+        ctx: &SendContext,
+    ) -> Result<Stream, Failure> {
+        self.connect_counted((host, port), security, ctx, &Traffic::new(host, port)).await
+    }
+
+    /// The same, where somebody counts.
+    pub(crate) async fn connect_counted(
+        &self,
+        to: (&str, u16),
+        security: Security,
+        ctx: &SendContext,
+        traffic: &Arc<Traffic>,
+    ) -> Result<Stream, Failure> {
+        self.inner.connect(to, security, ctx, traffic).await.inspect_err(|failure| traffic.failed(failure))
+    }
+
+    /// What [`Egress::connect`] would say before it looks any name up.
+    ///
+    /// # Errors
+    /// As it does.
+    pub fn allows(&self, host: &str, port: u16, ctx: &SendContext) -> Result<(), Failure> {
+        stream::allows(host, port, ctx)
+    }
+
+    /// Looks the hosts and ports of a service up, where an origin of the session discovers them. Whether a stream may
+    /// connect there is judged then.
+    ///
+    /// # Errors
+    /// `srv-not-allowed` before it is looked up, `dns-not-found`, `dns-failed`.
+    pub async fn lookup_srv(&self, name: &str, ctx: &SendContext) -> Result<Vec<(String, u16)>, Failure> {
+        stream::lookup_srv(&*self.inner.names, name, ctx).await
+    }
+
+    /// Where connections of streams are watched, whichever threads use them. Set once.
+    pub fn set_home(&self, threads: tokio::runtime::Handle) {
+        let _ = self.inner.home.set(threads); // the first ones count
     }
 
     /// Drops a destination's idle connections; requests under way finish.

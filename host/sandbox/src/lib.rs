@@ -6,6 +6,7 @@
 mod adapter;
 mod bindings;
 mod call;
+mod compression;
 pub mod egress;
 mod engine;
 mod lanes;
@@ -25,6 +26,6 @@ extern crate self as railhead_sandbox;
 mod watched;
 
 pub use call::{Call, CallEvent, Settle, SettledEvent};
-pub use load::{COMPILE_ARGUMENT, Compiler, Connector, LoadError, compile_child_main};
+pub use load::{COMPILE_ARGUMENT, Compiler, Connector, Inspected, LoadError, compile_child_main, inspect};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
 pub use target::{CredentialValue, Target};

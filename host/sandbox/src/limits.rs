@@ -27,6 +27,8 @@ pub const MAX_HANDLES: usize = 4_096;
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 /// Bytes that one `request.body` call may append.
 pub const MAX_APPEND: usize = 1024 * 1024;
+/// Connections of streams that a session may have at once: a server and some brokers.
+pub const MAX_CONNECTIONS: usize = 8;
 /// Lines that a session may log in one call into it; what follows is counted, not kept.
 pub const MAX_LOG_LINES: u32 = 100;
 /// Epoch ticks: how often a spinning guest is made to yield.
@@ -72,6 +74,13 @@ pub(crate) struct Limiter {
     /// Of the guest that this limits.
     #[cfg(test)]
     pub(crate) memories: crate::watched::Memories,
+}
+
+impl Limiter {
+    /// Bytes of all its memories: they never shrink.
+    pub(crate) const fn memory(&self) -> usize {
+        self.memory
+    }
 }
 
 impl ResourceLimiter for Limiter {
@@ -181,6 +190,23 @@ impl Meter {
             self.start_at(now);
         }
         done
+    }
+
+    /// The same for what takes long: on a thread apart, where no other guest waits for it. None if the work panicked.
+    pub(crate) async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.waits();
+        let meter = self.clone();
+        let timed = tokio::task::spawn_blocking(move || {
+            let began = meter.now_ns();
+            let done = work();
+            (done, Duration::from_nanos(meter.now_ns().saturating_sub(began)))
+        });
+        let (done, worked) = timed.await.ok()?;
+        self.charge(worked);
+        Some(done)
     }
 
     /// Adds time that the host worked for the guest.

@@ -8,6 +8,7 @@ mod inspect;
 
 pub use child::{COMPILE_ARGUMENT, compile_child_main};
 pub use compile::Compiler;
+pub use inspect::{Inspected, inspect};
 
 use crate::adapter::Guest;
 use crate::bindings::ConnectorPre;
@@ -112,7 +113,7 @@ impl Loader {
     }
 
     pub(crate) async fn load(&self, component: &[u8]) -> Result<Connector, LoadError> {
-        let manifest = inspect::inspect(component)?;
+        let manifest = inspect::checked(component)?.0;
         let sha256: [u8; 32] = Sha256::digest(component).into();
         let compiled = self.compiled(component, &sha256).await?;
         let ready = self.link(&compiled).map_err(|error| LoadError::Link(format!("{error:#}")))?;

@@ -8,7 +8,7 @@ use crate::load::{Compiler, Connector, LoadError, Loader};
 use crate::session::Surroundings;
 use crate::sessions::Sessions;
 use crate::target::Target;
-use railhead_model::{Clock, Exchange, Reason};
+use railhead_model::{Clock, Exchange, Random, Reason, SystemRandom};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub struct SandboxConfig {
     pub cpu_budget_ms: u32,
     /// Threads that guests run on; 0: as many as the machine has cores.
     pub threads: usize,
+    /// Makes the nonces of logins.
+    pub random: Arc<dyn Random>,
 }
 
 impl Default for SandboxConfig {
@@ -42,6 +44,7 @@ impl Default for SandboxConfig {
             compiler: Compiler::InProcess,
             cpu_budget_ms: 1_000,
             threads: 0,
+            random: Arc::new(SystemRandom),
         }
     }
 }
@@ -108,7 +111,8 @@ impl Sandbox {
         let lanes = Lanes::start(config.threads)?;
         let slow = lanes.slow().clone();
         egress.set_aside(slow.clone());
-        let around = Surroundings { egress: egress.clone(), clock: clock.clone(), cpu, slow };
+        egress.set_home(lanes.quick().clone());
+        let around = Surroundings { egress: egress.clone(), clock: clock.clone(), random: config.random, cpu, slow };
         let sessions = Arc::new(Sessions::new(around, places));
         lanes.quick().spawn(sweep(Arc::downgrade(&sessions)));
         let ticker = Ticker::start(engine)?;

@@ -1,13 +1,20 @@
 //! Secrets of one session: parsed, held apart from guests, never printed.
 
+mod aws;
+pub(crate) mod answer;
+pub(crate) mod challenge;
 mod encoding;
 mod finder;
 mod identity;
+pub(crate) mod key;
 mod masker;
 mod parse;
+pub(crate) mod scram;
 mod spelling;
+pub(crate) mod token;
 mod told;
 
+pub use aws::AwsKeys;
 pub use encoding::{Encoding, encode};
 pub use identity::Identity;
 pub(crate) use masker::always_masked;
@@ -44,6 +51,12 @@ enum Value {
     Headers(BTreeMap<String, Zeroizing<String>>),
     Ed25519(Zeroizing<Vec<u8>>, Box<Ed25519KeyPair>),
     Identity(Box<Identity>),
+    /// A private key of another algorithm; first what it was given as.
+    Key {
+        hidden: Vec<Zeroizing<Vec<u8>>>,
+        key: Box<key::PrivateKey>,
+        attributes: BTreeMap<String, String>,
+    },
     Document {
         whole: Zeroizing<Vec<u8>>,
         hidden: Vec<Zeroizing<String>>,
@@ -88,6 +101,14 @@ impl Secret {
         })
     }
 
+    /// A URL that the host made, which is itself a secret: of use `url`, for these origins.
+    ///
+    /// # Errors
+    /// `secret-not-url`, `secret-too-long`, `secret-too-many-parts`.
+    pub(crate) fn made_url(field: &str, origins: &[String], url: &str) -> Result<Arc<Self>, SecretError> {
+        Self::parse(field, CredentialKind::Url, CredentialUse::Url, origins, url.as_bytes())
+    }
+
     /// The manifest's name of the field.
     #[must_use]
     pub fn field(&self) -> &str {
@@ -125,6 +146,7 @@ impl Secret {
         match &self.value {
             Value::Bytes(bytes) | Value::Ed25519(bytes, _) | Value::Document { whole: bytes, .. } => bytes,
             Value::Url(url, ..) => url.as_bytes(),
+            Value::Key { hidden, .. } => hidden.first().map_or(&[], |bytes| bytes),
             Value::Headers(_) | Value::Identity(_) => &[],
         }
     }
@@ -171,8 +193,8 @@ impl Secret {
         }
     }
 
-    /// A public attribute: `origin` (a URL's), `names` (a headers map's, one a line), `public-key` (an Ed25519 key's,
-    /// 32 bytes in base64), `form` (how bytes were written: `base64`, `hex`, `utf8`), `subject`,
+    /// A public attribute: `origin` (a URL's), `names` (a headers map's, one a line), `public-key` (in base64: an
+    /// Ed25519 key's 32 bytes, other keys' X.509 `SubjectPublicKeyInfo` in DER), `form` (how bytes were written: `base64`, `hex`, `utf8`), `subject`,
     /// `not-after`, `spki-sha256`, `authorities` (of a TLS identity), `access-key-id`, `client-email`,
     /// `private-key-id`, `project-id` (of cloud keys).
     #[must_use]
@@ -180,7 +202,7 @@ impl Secret {
         match (&self.value, name) {
             (Value::Url(_, origin, _), "origin") => Some(origin.ascii_serialization()),
             (Value::Headers(map), "names") => Some(map.keys().map(String::as_str).collect::<Vec<_>>().join("\n")),
-            (Value::Document { attributes, .. }, _) => attributes.get(name).cloned(),
+            (Value::Document { attributes, .. } | Value::Key { attributes, .. }, _) => attributes.get(name).cloned(),
             (Value::Bytes(_), "form") => self.written.as_ref().map(|(form, _)| (*form).to_owned()),
             (Value::Identity(identity), _) => identity.attribute(name),
             (Value::Ed25519(_, pair), "public-key") => Some(encoding::base64_of(pair.public_key().as_ref())),
@@ -198,6 +220,7 @@ impl Secret {
             Value::Document { whole, hidden, .. } => {
                 std::iter::once(whole.as_slice()).chain(hidden.iter().map(|text| text.as_bytes())).collect()
             }
+            Value::Key { hidden, .. } => hidden.iter().map(|bytes| bytes.as_slice()).collect(),
             Value::Identity(identity) => identity.hidden().collect(),
             Value::Bytes(bytes) | Value::Ed25519(bytes, _) => {
                 let written = self.written.iter().map(|(_, characters)| characters.as_slice());

@@ -9,7 +9,7 @@ use crate::egress::Egress;
 use crate::limits::{self, Limiter, Meter, Stopped};
 use crate::sessions::Place;
 use crate::target::Scope;
-use railhead_model::{Clock, Outcome, Reason};
+use railhead_model::{Clock, Outcome, Random, Reason};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ const MIN_IDLE_MS: u32 = 1_000;
 pub(crate) struct Surroundings {
     pub(crate) egress: Arc<Egress>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For nonces.
+    pub(crate) random: Arc<dyn Random>,
     /// Guest time of one call.
     pub(crate) cpu: Duration,
     /// Where slow calls run, and all that is not a call.
@@ -100,6 +102,7 @@ impl Session {
         let events = running.call.events.iter().zip(&attributes);
         let events: Vec<Event<'_>> = events.map(|(event, attributes)| lowered(event, attributes, &tenant)).collect();
         self.begin(running);
+        running.handed_over();
         let left = Duration::from_millis(running.left_ms().into());
         let (session, call) =
             (self.exports.railhead_plugin_destination().session(), Resource::<CallHandle>::new_borrow(0));
@@ -156,6 +159,7 @@ impl Session {
         let guest = self.store.data_mut();
         guest.running = Some(running.clone());
         guest.log_lines = 0;
+        guest.wasi.cut();
     }
 
     fn aside(&mut self) {
@@ -163,6 +167,7 @@ impl Session {
         let guest = self.store.data_mut();
         guest.running = None;
         guest.log_lines = 0;
+        guest.wasi.cut();
     }
 
     fn end<T>(&mut self, running: &Running, returned: Result<Returned<T>, Elapsed>) -> Result<T, Ended> {
@@ -170,9 +175,11 @@ impl Session {
         crate::watched::call_ended(&self.store, &format!("{:?}", running.purpose));
         let guest = self.store.data_mut();
         guest.running = None;
+        guest.wasi.cut();
         self.used_ms = guest.clock.monotonic_ms();
         let connector = &guest.scope.connector.manifest.name;
-        tracing::trace!(connector, events = running.uids.len(), cpu = ?self.meter.spent(), "a call ended");
+        let memory = guest.limiter.memory();
+        tracing::trace!(connector, events = running.uids.len(), cpu = ?self.meter.spent(), memory, "a call ended");
         match returned {
             Ok(Ok(Ok(result))) => Ok(result),
             Ok(Ok(Err(failure))) => Err(Ended::Failed(guest.failure_reason(&failure))),
@@ -200,12 +207,15 @@ pub(crate) fn store(
         scope: scope.clone(),
         egress: around.egress.clone(),
         clock: around.clock.clone(),
+        random: around.random.clone(),
         cache: cache.clone(),
         running: None,
         outside_ms: u32::try_from(ASIDE.as_millis()).unwrap_or(u32::MAX),
         held: 0,
         composed: HashMap::new(),
         log_lines: 0,
+        connections: 0,
+        wasi: crate::adapter::wasi_http::State::default(),
     };
     let mut store = Store::new(scope.connector.ready.engine(), guest);
     store.limiter(|guest| &mut guest.limiter);

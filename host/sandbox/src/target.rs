@@ -2,10 +2,11 @@
 
 use crate::egress::AllowedOrigin;
 use crate::load::Connector;
+use crate::secret::scram::Memo;
 use crate::secret::{Masker, Secret, Told};
 use crate::tokens::Tokens;
 use railhead_model::Reason;
-use railhead_model::manifest::{CredentialKind, CredentialUse, Manifest, Place};
+use railhead_model::manifest::{CredentialKind, CredentialUse, Manifest, Place, Tcp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub(crate) struct Scope {
     pub(crate) identities: Arc<[Arc<Secret>]>,
     /// What token endpoints gave to this edition.
     pub(crate) tokens: Arc<Tokens>,
+    /// Salted passwords of its logins.
+    pub(crate) salted: Memo,
     /// What token endpoints gave to the destination, to any edition.
     pub(crate) told: Arc<Told>,
     masker: Arc<Masker>,
@@ -114,6 +117,7 @@ impl Scope {
             origins: origins.into(),
             identities: secrets.values().filter_map(|versions| identity(versions.first()?)).collect(),
             tokens: Arc::default(),
+            salted: Memo::default(),
             masker: Masker::with_told(secrets.values().flatten().cloned(), told.clone()),
             told,
             secrets,
@@ -158,16 +162,22 @@ fn origins(
 ) -> Result<Vec<AllowedOrigin>, Reason> {
     let mut allowed = Vec::new();
     for origin in &manifest.origins {
+        if let Place::Tcp(tcp) = &origin.place {
+            allowed.extend(server(&origin.name, tcp, config)?);
+            continue;
+        }
         let urls: Vec<String> = match &origin.place {
             Place::Literal(url) => vec![url.clone()],
             // An optional setting that is not there is no origin.
             Place::Config(pointer) => {
                 config.pointer(pointer).and_then(|v| v.as_str()).map(str::to_owned).into_iter().collect()
             }
+            Place::Template(template) => template.resolve(config).into_iter().collect(),
             Place::Credential(field) => {
                 let versions = secrets.get(field).into_iter().flatten();
                 versions.filter_map(|secret| secret.attribute("origin")).collect()
             }
+            Place::Tcp(_) => Vec::new(),
         };
         for url in urls {
             let origin = AllowedOrigin::of(&origin.name, &url, origin.token_endpoint);
@@ -175,4 +185,13 @@ fn origins(
         }
     }
     Ok(allowed)
+}
+
+/// The server that a configuration names; `None` if it names none.
+fn server(name: &str, tcp: &Tcp, config: &serde_json::Value) -> Result<Option<AllowedOrigin>, Reason> {
+    let wrong = |message: String| Reason::new("origin-invalid", message);
+    let found = tcp.of(config).map_err(|at| wrong(format!("The configuration has nothing usable at {at}.")))?;
+    let Some((host, port)) = found else { return Ok(None) };
+    let origin = AllowedOrigin::server(name, host, port, tcp.discover);
+    origin.map(Some).map_err(|failure| wrong(failure.message))
 }

@@ -2,8 +2,9 @@
 //! its sessions, made by one exchange at a time.
 
 mod answer;
+mod xml;
 
-pub(crate) use answer::{Take, taken};
+pub(crate) use answer::{Kind, Take, Taken, no_token, taken};
 
 use crate::egress::{Failure, FailureKind};
 use crate::secret::Secret;

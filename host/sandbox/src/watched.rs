@@ -7,6 +7,8 @@
 
 #[path = "../tests/hostile/canary.rs"]
 mod canary;
+#[path = "../tests/hostile/derived.rs"]
+mod derived;
 #[path = "../tests/hostile/expected.rs"]
 mod expected;
 mod memories;
@@ -179,4 +181,28 @@ async fn the_webhook_connector_has_no_secret_in_its_memory_when_a_call_ends() {
         let counts = ["Open", "Deliver", "Check", "Preview"].map(|call| count(&looks, call));
         assert_eq!(counts, [2, 1, 1, 1], "{config}: the preview has a session of its own");
     }
+}
+
+#[tokio::test]
+async fn a_guest_of_wasi_http_has_no_secret_in_its_memory_when_a_call_ends() {
+    let (watch, world) = (Watch::default(), World::start().await);
+    let sandbox = sandbox(&watch);
+    let connector = sandbox.load(railhead_test_guests::WASI_HTTP).await.unwrap();
+    let planted = format!("{} {}", search::planted().join(" "), json!(search::PLANTED_QUOTED));
+    for (number, encoding) in (1..).zip(["raw", "base64"]) {
+        let config = json!({
+            "url": format!("{}/echo", world.own.origin),
+            "encoding": encoding,
+            "headers": { "x-planted": planted },
+        });
+        let target = world.target_of(&connector, number, config, |name| name == "token");
+        let settled = run::deliver(&sandbox, &target).await;
+        assert!(settled.iter().all(|event| event.outcome.class().as_str() == "delivered"), "{settled:?}");
+        assert_eq!(sandbox.preview(target, world::call()).await.unwrap().len(), 2);
+        sandbox.retire(number);
+        let looks = looks(&watch, &sandbox).await;
+        assert_eq!(wrong_in(&looks), Vec::<String>::new(), "{encoding}");
+        assert_eq!(["Open", "Deliver", "Preview"].map(|call| count(&looks, call)), [2, 1, 1]);
+    }
+    assert_eq!(world.own.count(), 4);
 }

@@ -4,6 +4,8 @@
 mod addresses;
 #[path = "egress/answers.rs"]
 mod answers;
+#[path = "egress/aws.rs"]
+mod aws;
 #[path = "egress/denials.rs"]
 mod denials;
 #[path = "egress/header_maps.rs"]

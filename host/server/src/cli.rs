@@ -1,5 +1,6 @@
 //! The command line: for people (tables, progress) and scripts (`--json`).
 
+use crate::plugin::PluginCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -32,6 +33,9 @@ pub enum Command {
     /// Makes, replaces and revokes API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Makes, builds, tests and inspects plugins: for their authors.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// Compiles one component from standard input: how the host calls itself. Not for people.
     #[command(hide = true, name = "compile-component")]
     CompileComponent,

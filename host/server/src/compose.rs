@@ -68,7 +68,12 @@ impl App {
         let sandbox = sandbox(config, policy, &vault, &clock)?;
         let loaded = load_connectors(&sandbox).await?;
         let catalog = Arc::new(Catalog::new(loaded.values().map(|connector| connector.manifest.clone())));
-        let connectors = SandboxedConnectors::new(sandbox, loaded, Arc::clone(&vault), Arc::clone(&clock));
+        config
+            .operators
+            .check(|name| loaded.get(name).map(|connector| &connector.manifest))
+            .map_err(|why| StartError::at("settings", why))?;
+        let connectors = SandboxedConnectors::new(sandbox, loaded, Arc::clone(&vault), Arc::clone(&clock))
+            .with_operators(config.operators.clone());
         let first_keys =
             bootstrap(store.as_ref(), clock.as_ref(), config.admin_key.is_none() && config.api_key.is_none())
                 .await
@@ -226,6 +231,7 @@ async fn api_state(
     let options = railhead_api::Options {
         keys: admin.chain(live).collect(),
         url_check,
+        operators: config.operators.fields().collect(),
         credential_check: {
             let clock = Arc::clone(clock);
             Arc::new(move |field, text| check_credential(field, text, clock.now()))

@@ -1,7 +1,9 @@
 //! Settings: a TOML file (`--config`) and the environment, same names; the environment wins.
 
+use crate::operators::OperatorCredentials;
 use ipnet::IpNet;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long events, deliveries and attempts are kept.
     pub retention_days: u32,
+    /// The operator's own credentials, by connector.
+    pub operators: OperatorCredentials,
 }
 
 /// Where the master key comes from.
@@ -99,6 +103,18 @@ struct Raw {
     log: Option<String>,
     log_format: Option<String>,
     retention_days: Option<String>,
+    connector_credentials: Option<String>,
+    connector_credentials_file: Option<PathBuf>,
+    #[serde(default)]
+    connectors: BTreeMap<String, RawConnector>,
+}
+
+/// `[connectors.<name>]` of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConnector {
+    #[serde(default)]
+    credentials: toml::Table,
 }
 
 impl Config {
@@ -156,7 +172,7 @@ fn join(items: &[toml::Value]) -> String {
 }
 
 impl Raw {
-    fn texts(&mut self) -> [(&'static str, &mut Option<String>); 12] {
+    fn texts(&mut self) -> [(&'static str, &mut Option<String>); 13] {
         [
             ("database_url", &mut self.database_url),
             ("listen", &mut self.listen),
@@ -170,14 +186,16 @@ impl Raw {
             ("log", &mut self.log),
             ("log_format", &mut self.log_format),
             ("retention_days", &mut self.retention_days),
+            ("connector_credentials", &mut self.connector_credentials),
         ]
     }
 
-    fn paths(&mut self) -> [(&'static str, &mut Option<PathBuf>); 3] {
+    fn paths(&mut self) -> [(&'static str, &mut Option<PathBuf>); 4] {
         [
             ("data", &mut self.data),
             ("master_key_file", &mut self.master_key_file),
             ("egress_ca_file", &mut self.egress_ca_file),
+            ("connector_credentials_file", &mut self.connector_credentials_file),
         ]
     }
 
@@ -198,7 +216,11 @@ impl Raw {
             (None, Some(path)) => MasterKeySource::File(path),
             (None, None) => MasterKeySource::DataFolder,
         };
+        let in_file = self.connectors.into_iter().map(|(name, own)| (name, own.credentials));
+        let operators =
+            OperatorCredentials::read(in_file, self.connector_credentials, self.connector_credentials_file.as_deref())?;
         Ok(Config {
+            operators,
             listen: address("RAILHEAD_LISTEN", self.listen, "127.0.0.1:8080")?,
             metrics_listen: address("RAILHEAD_METRICS_LISTEN", self.metrics_listen, "127.0.0.1:9464")?,
             egress_allow: networks(self.egress_allow.as_deref().unwrap_or_default())?,

@@ -1,5 +1,6 @@
 //! The sandbox as the delivery engine's connectors: opens credentials for a call, and translates both ways.
 
+use crate::operators::OperatorCredentials;
 use async_trait::async_trait;
 use railhead_delivery::connectors::{CheckStep, Connectors, HandOver, Settle, Settled};
 use railhead_model::{DestinationNo, Outcome, Reason, Timestamp, Transcript};
@@ -15,6 +16,7 @@ pub struct SandboxedConnectors {
     loaded: BTreeMap<String, Arc<Connector>>,
     vault: Arc<Vault>,
     clock: Arc<dyn railhead_model::Clock>,
+    operators: OperatorCredentials,
     targets: Mutex<BTreeMap<DestinationNo, Opened>>,
 }
 
@@ -38,7 +40,13 @@ impl SandboxedConnectors {
         vault: Arc<Vault>,
         clock: Arc<dyn railhead_model::Clock>,
     ) -> Self {
-        Self { sandbox, loaded, vault, clock, targets: Mutex::default() }
+        Self { sandbox, loaded, vault, clock, operators: OperatorCredentials::default(), targets: Mutex::default() }
+    }
+
+    /// With the operator's own credentials; they were checked against the manifests.
+    #[must_use]
+    pub fn with_operators(self, operators: OperatorCredentials) -> Self {
+        Self { operators, ..self }
     }
 
     /// The destination with its credentials opened; kept until its revision changes, it is retired, or the first of its
@@ -70,6 +78,11 @@ impl SandboxedConnectors {
         let keys = self.vault.open_tenant(&binding, &tenant.wrapped_key).map_err(|error| sealed(&error))?;
         let mut credentials = Vec::new();
         for field in &connector.manifest.credentials {
+            if field.operator {
+                // A stored value of that name, from before it was the operator's, does not count.
+                credentials.extend(self.operators.opened(name, field, || keys.external_id()));
+                continue;
+            }
             let mut versions: Vec<_> = destination
                 .credentials
                 .iter()

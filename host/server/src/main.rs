@@ -13,6 +13,8 @@ mod keys;
 mod logging;
 mod maintenance;
 mod master_key;
+mod operators;
+mod plugin;
 mod serve;
 mod stores;
 mod table;
@@ -72,6 +74,7 @@ async fn run(cli: Cli) -> Result<u8, String> {
             maintenance::rotate_master_key(&config()?).await.map(done).map_err(|error| error.to_string())
         }
         Command::Key(command) => keys::run(command).await.map(done).map_err(|error| error.to_string()),
+        Command::Plugin(command) => plugin::run(command).await,
         Command::CompileComponent => Ok(0),
     }
 }

@@ -16,6 +16,8 @@ fn check(policy: &EgressPolicy, text: &str) -> Result<(), String> {
     let plain = match url.scheme() {
         "https" => false,
         "http" => true,
+        // How it is protected is the connector's to say.
+        "tcp" => false,
         other => return Err(format!("`{other}:` is not allowed; expected https://host/path")),
     };
     if !url.username().is_empty() || url.password().is_some() {
@@ -26,7 +28,14 @@ fn check(policy: &EgressPolicy, text: &str) -> Result<(), String> {
         let named = url.host_str().unwrap_or_default();
         policy.admit(SocketAddr::new(ip, port), plain, named).map_err(|failure| failure.message)
     };
-    match url.host() {
+    // Of a scheme that it does not know, the parser does not read addresses.
+    let host = if url.scheme() == "tcp" {
+        let host = url.host_str().ok_or("the server has no host; expected a name or an address")?;
+        Some(url::Host::parse(host).map_err(|error| format!("not a host: {error}"))?)
+    } else {
+        url.host().map(|host| host.to_owned())
+    };
+    match host {
         Some(url::Host::Ipv4(ip)) => literal(ip.into()),
         Some(url::Host::Ipv6(ip)) => literal(ip.into()),
         Some(url::Host::Domain(_)) if plain && !policy.plaintext && policy.allow.is_empty() => {
@@ -65,6 +74,12 @@ mod tests {
         assert_eq!(check(&policy, "https://example.com/hook"), Ok(()));
         let allowed = EgressPolicy { allow: vec!["127.0.0.0/8".parse().expect("a net")], ..Default::default() };
         assert_eq!(check(&allowed, "http://127.0.0.1:9/"), Ok(()));
+        for server in ["tcp://127.0.0.1:5432", "tcp://127.1:5432", "tcp://[::1]:5432", "tcp://0x7f.1:5432", "tcp://:1"]
+        {
+            assert!(check(&policy, server).is_err(), "{server}");
+        }
+        assert_eq!(check(&policy, "tcp://db.example.com:5432"), Ok(()));
+        assert_eq!(check(&allowed, "tcp://127.0.0.1:5432"), Ok(()));
         assert!(check(&allowed, "http://10.0.0.1/").is_err());
     }
 }

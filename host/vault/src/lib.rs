@@ -5,12 +5,11 @@
 //! binds it to its place. Deleting a tenant's wrapped key erases all of it.
 
 mod master;
-mod random;
 mod sealer;
 mod tenant;
 
 pub use master::{MasterKey, MasterKeys, Vault};
-pub use random::{Random, SystemRandom};
+pub use railhead_model::{Random, SystemRandom};
 pub use sealer::Sealer;
 pub use tenant::{Lane, TenantKeys};
 

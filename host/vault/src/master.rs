@@ -1,11 +1,11 @@
 //! Master keys, and the vault that they open.
 
-use crate::random::Random;
 use crate::tenant::TenantKeys;
 use crate::{VaultError, cipher, open, seal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
+use railhead_model::Random;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Seals small values of the host's own that live outside of its store, such as a session in a browser's cookie.
 
-use crate::random::Random;
 use crate::{Vault, VaultError, cipher, open, seal};
 use aes_gcm::Aes256Gcm;
+use railhead_model::Random;
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;

@@ -1,11 +1,10 @@
 //! A tenant's keys: what is sealed for it, and the keyed hashes that stand in clear.
 
-use crate::random::Random;
 use crate::{VaultError, cipher, open, seal};
 use aes_gcm::Aes256Gcm;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use railhead_model::{DeliveryKey, DestinationNo, EventUid};
+use railhead_model::{DeliveryKey, DestinationNo, EventUid, Random};
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -139,6 +138,15 @@ impl TenantKeys {
         self.hash(&[b"lane", &destination.0.to_be_bytes(), value])
     }
 
+    /// What the tenant's owner writes into the trust policies of roles that this host assumes for it. Public, random, and
+    /// as old as the tenant: a change of the master key leaves it, a tenant that is made again has another one.
+    #[must_use]
+    pub fn external_id(&self) -> String {
+        let derived = expand(&self.derive, b"external id");
+        let short: String = derived.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("railhead-{short}")
+    }
+
     fn hash(&self, pieces: &[&[u8]]) -> [u8; 16] {
         let mut mac = self.hashes.clone();
         for piece in pieces {
@@ -246,6 +254,22 @@ mod tests {
         assert_ne!(mine.idh("/", "1"), foreign.idh("/", "1"));
         assert_ne!(mine.idh("ab", "c"), mine.idh("a", "bc"));
         assert_eq!(mine.idh("/", "1"), mine.idh("/", "1"));
+    }
+
+    #[test]
+    fn external_ids_are_a_tenants_own_and_outlive_the_master_key() {
+        let (old, new) = (MasterKey::generate(&SystemRandom), MasterKey::generate(&SystemRandom));
+        let both = format!("{}\n{}", new.to_text().as_str(), old.to_text().as_str());
+        let vault = Vault::new(MasterKeys::one(old), Arc::new(SystemRandom));
+        let wrapped = vault.new_tenant_key("1/acme");
+        let id = |vault: &Vault, wrapped: &[u8]| vault.open_tenant("1/acme", wrapped).expect("opens").external_id();
+        let mine = id(&vault, &wrapped);
+        assert!(mine.len() == 41 && mine.starts_with("railhead-"), "{mine}");
+        assert_eq!(id(&vault, &wrapped), mine, "after a restart");
+        assert_ne!(id(&vault, &vault.new_tenant_key("1/acme")), mine, "made again");
+        let rotated = Vault::new(MasterKeys::parse(&both).expect("two keys"), Arc::new(SystemRandom));
+        let rewrapped = rotated.rewrap("1/acme", &wrapped).expect("opens").expect("changes");
+        assert_eq!(id(&rotated, &rewrapped), mine, "under another master key");
     }
 
     #[test]

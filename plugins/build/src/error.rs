@@ -24,7 +24,37 @@ pub enum Error {
         /// How cargo ended.
         status: ExitStatus,
     },
+    /// What was compiled does not bear its manifest as it should.
+    Manifest {
+        /// The guest's package.
+        dir: PathBuf,
+        /// Why.
+        cause: Unliftable,
+    },
 }
+
+/// Why a component's manifest cannot be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unliftable {
+    /// Not a WebAssembly binary, or cut off.
+    Malformed,
+    /// There is no manifest in it.
+    None,
+    /// There are so many.
+    Several(usize),
+}
+
+impl fmt::Display for Unliftable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("not a WebAssembly binary, or cut off"),
+            Self::None => f.write_str("no manifest in it; connector!(Type, \"manifest.json\") puts one in"),
+            Self::Several(count) => write!(f, "{count} manifests in it; there is to be one"),
+        }
+    }
+}
+
+impl std::error::Error for Unliftable {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +67,7 @@ impl fmt::Display for Error {
                 "the guest in {} does not compile ({status}). If its target is missing: rustup target add wasm32-wasip2",
                 dir.display()
             ),
+            Self::Manifest { dir, cause } => write!(f, "the component of {}: {cause}", dir.display()),
         }
     }
 }

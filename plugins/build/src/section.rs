@@ -1,4 +1,4 @@
-//! Custom sections of a WebAssembly binary: one is appended, and found again.
+//! Custom sections of a WebAssembly binary: one is appended, found again, or lifted out of what is nested.
 //!
 //! A component is a preamble of eight bytes and then sections: an id byte, the length of the contents as LEB128, the
 //! contents. Id 0 is a custom section: its contents are a name (length, UTF-8) and bytes of whoever put them there.
@@ -7,8 +7,12 @@
 use std::fmt;
 
 const CUSTOM: u8 = 0;
+/// Sections of a component that hold a whole binary again: a core module, a component.
+const NESTED: [u8; 2] = [1, 4];
 const PREAMBLE: usize = 8;
 const MAGIC: &[u8] = b"\0asm";
+/// What follows the magic in a component; a core module has version 1, layer 0.
+const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 
 /// The bytes are not a sequence of sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +32,43 @@ pub fn append(component: &mut Vec<u8>, name: &str, bytes: &[u8]) {
     push_leb128(&mut contents, name.len());
     contents.extend_from_slice(name.as_bytes());
     contents.extend_from_slice(bytes);
-    component.push(CUSTOM);
-    push_leb128(component, contents.len());
-    component.extend_from_slice(&contents);
+    push_section(component, CUSTOM, &contents);
+}
+
+/// Takes every custom section of that name out of a component, the modules and components in it too: what is left, and the
+/// bytes of each, the outermost last.
+///
+/// # Errors
+/// [`Malformed`] where the sections do not end with the bytes.
+pub fn take(component: &[u8], name: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), Malformed> {
+    let mut found = Vec::new();
+    let rest = without(component, name, &mut found)?;
+    Ok((rest, found))
+}
+
+fn without(binary: &[u8], name: &str, found: &mut Vec<Vec<u8>>) -> Result<Vec<u8>, Malformed> {
+    let (preamble, mut rest) = binary.split_at_checked(PREAMBLE).ok_or(Malformed)?;
+    let layer = preamble.strip_prefix(MAGIC).ok_or(Malformed)?;
+    let mut left = preamble.to_vec();
+    let mut own = Vec::new();
+    while let Some((&id, after)) = rest.split_first() {
+        let (contents, next) = take_sized(after)?;
+        rest = next;
+        if id == CUSTOM {
+            let (section, bytes) = take_sized(contents)?;
+            if section == name.as_bytes() {
+                own.push(bytes.to_vec());
+                continue;
+            }
+        }
+        if layer == COMPONENT && NESTED.contains(&id) {
+            push_section(&mut left, id, &without(contents, name, found)?);
+        } else {
+            push_section(&mut left, id, contents);
+        }
+    }
+    found.append(&mut own);
+    Ok(left)
 }
 
 /// The bytes of the last custom section of that name at the outermost level, if there is one.
@@ -55,6 +93,12 @@ pub fn find<'a>(component: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Mal
         rest = next;
     }
     Ok(found)
+}
+
+fn push_section(to: &mut Vec<u8>, id: u8, contents: &[u8]) {
+    to.push(id);
+    push_leb128(to, contents.len());
+    to.extend_from_slice(contents);
 }
 
 /// Splits off a length and as many bytes.
@@ -90,40 +134,4 @@ fn take_leb128(bytes: &[u8]) -> Result<(usize, &[u8]), Malformed> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
-
-    #[test]
-    fn what_was_appended_is_found() {
-        for size in [0, 1, 127, 128, 16_384, 70_000] {
-            let bytes = vec![0xa5; size];
-            let mut component = EMPTY.to_vec();
-            append(&mut component, "other", b"x");
-            append(&mut component, "mine", &bytes);
-            assert_eq!(find(&component, "mine"), Ok(Some(bytes.as_slice())));
-            assert_eq!(find(&component, "absent"), Ok(None));
-        }
-    }
-
-    #[test]
-    fn a_length_is_least_significant_first() {
-        let mut bytes = Vec::new();
-        push_leb128(&mut bytes, 624_485);
-        assert_eq!(bytes, [0xe5, 0x8e, 0x26]);
-        assert_eq!(take_leb128(&bytes), Ok((624_485, &[][..])));
-    }
-
-    #[test]
-    fn what_is_cut_off_is_refused() {
-        let mut component = EMPTY.to_vec();
-        append(&mut component, "mine", b"0123456789");
-        for length in 0..component.len() {
-            // Only the preamble alone is whole.
-            let refused = find(&component[..length], "mine") == Err(Malformed);
-            assert_eq!(refused, length != EMPTY.len(), "{length} bytes");
-        }
-        assert_eq!(find(b"\x7fELF\x02\x01\x01\0", "mine"), Err(Malformed));
-    }
-}
+mod tests;

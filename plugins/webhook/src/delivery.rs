@@ -1,13 +1,11 @@
 //! From events to requests, and from answers to outcomes.
 
-use crate::classify::{self, Answer, Verdict};
-use crate::exports::railhead::plugin::destination::Event;
-use crate::railhead::plugin::host::Call;
-use crate::railhead::plugin::http::{self, Response};
-use crate::railhead::plugin::types::{Failure, Outcome, Reason};
+use crate::classify;
 use crate::request::{self, Plan, batch};
-use crate::session::{Session, Token, invalid, planned};
-use crate::{kind_of, outcome, reason_of};
+use crate::session::{Session, Token};
+use railhead_sdk::batch::{Requests, indexes};
+use railhead_sdk::http::Answer;
+use railhead_sdk::prelude::{Call, Event, Failure, Kind, Outcome, Response, http, outcome};
 
 /// One request, planned, and the events that it carries.
 pub struct Shipment {
@@ -18,7 +16,7 @@ pub struct Shipment {
 /// What these events come to without being sent.
 pub struct Refused {
     events: Vec<u32>,
-    meaning: classify::Meaning,
+    outcome: Outcome,
     failure: Failure,
 }
 
@@ -26,7 +24,7 @@ impl Session {
     /// Sends what can be sent, and settles everything.
     pub fn send_events(&self, call: &Call, events: &[Event]) {
         let (shipments, refused) = self.shipments(call, events);
-        refused.iter().for_each(|refused| refused.settle(call));
+        refused.iter().for_each(|refused| call.settle(&refused.events, &refused.outcome));
         if shipments.is_empty() {
             return;
         }
@@ -52,8 +50,10 @@ impl Session {
         }
         let token = self.tokens().map(|tokens| tokens.token()).transpose()?;
         for Shipment { plan, carries } in &shipments {
-            match http::send(self.request(plan, carries, token.as_ref())?) {
-                Err(failure) if kind_of(&failure) != classify::Kind::Preview => return Err(failure),
+            let request = self.request(plan, token.as_ref())?;
+            request.carries(carries);
+            match http::send(request) {
+                Err(failure) if failure.kind != Kind::Preview => return Err(failure),
                 _ => {}
             }
         }
@@ -66,7 +66,7 @@ impl Session {
             return self.batch(call, events);
         }
         let one = |(index, event)| {
-            let plan = request::plan(self.config(), planned(index, event), call.traceparent(index).as_deref());
+            let plan = request::plan(self.config(), index, event, call.traceparent(index).as_deref());
             Shipment { plan, carries: vec![index] }
         };
         ((0_u32..).zip(events).map(one).collect(), Vec::new())
@@ -75,18 +75,21 @@ impl Session {
     fn batch(&self, call: &Call, events: &[Event]) -> (Vec<Shipment>, Vec<Refused>) {
         let mode = self.config().mode;
         if !batch::is_batchable(mode) {
-            let (events, failure) = ((0_u32..).zip(events).map(|(index, _)| index).collect(), not_batchable());
-            return (Vec::new(), vec![Refused { events, meaning: classify::Meaning::Misconfigured, failure }]);
+            let failure = not_batchable();
+            return (
+                Vec::new(),
+                vec![Refused { events: indexes(events), outcome: outcome::of_failure(&failure), failure }],
+            );
         }
         let (mut elements, mut carries, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (index, event) in (0_u32..).zip(events) {
-            if let Some(element) = batch::element(mode, planned(index, event)) {
+            if let Some(element) = batch::element(mode, index, event) {
                 elements.push(element);
                 carries.push(index);
             } else {
-                let failure =
-                    invalid("not-json", "Batches of mode raw are JSON arrays, and the data of this event is not JSON.");
-                refused.push(Refused { events: vec![index], meaning: classify::Meaning::Permanent, failure });
+                let failure = not_json();
+                let outcome = Outcome::Permanent((&failure).into());
+                refused.push(Refused { events: vec![index], outcome, failure });
             }
         }
         if carries.is_empty() {
@@ -97,31 +100,25 @@ impl Session {
 
     /// Hands back what the endpoint refused while it got a token that was kept: it may have been revoked.
     fn send(&self, call: &Call, shipments: Vec<Shipment>, token: Option<&Token>) -> Vec<Shipment> {
-        let (mut requests, mut sent) = (Vec::with_capacity(shipments.len()), Vec::with_capacity(shipments.len()));
-        for shipment in shipments {
-            match self.request(&shipment.plan, &shipment.carries, token) {
+        let (mut requests, mut plans) = (Requests::new(), Vec::with_capacity(shipments.len()));
+        for Shipment { plan, carries } in shipments {
+            match self.request(&plan, token) {
                 Ok(request) => {
-                    requests.push(request);
-                    sent.push(shipment);
+                    requests.add(request, carries);
+                    plans.push(plan);
                 }
-                Err(failure) => {
-                    let meaning = classify::not_sendable(kind_of(&failure), shipment.carries.len() == 1);
-                    Refused { events: shipment.carries, meaning, failure }.settle(call);
-                }
+                Err(failure) => call.settle(&carries, &outcome::of_unsendable(&failure, carries.len())),
             }
         }
-        let mut again = Vec::new();
-        if requests.is_empty() {
-            return again;
-        }
-        let at_once = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         let kept = token.is_some_and(|token| token.kept);
-        for (shipment, result) in sent.into_iter().zip(http::send_all(requests, at_once)) {
+        let at_once = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        let mut again = Vec::new();
+        for (plan, (carries, result)) in plans.into_iter().zip(requests.send(at_once)) {
             if kept && matches!(&result, Ok(response) if response.status() == 401) {
-                again.push(shipment);
+                again.push(Shipment { plan, carries });
                 continue;
             }
-            call.settle(&shipment.carries, &self.outcome(result, shipment.carries.len(), call.now_ms()));
+            call.settle(&carries, &self.outcome(result, carries.len(), call.now_ms()));
         }
         again
     }
@@ -129,33 +126,29 @@ impl Session {
     fn outcome(&self, result: Result<Response, Failure>, events: usize, now_ms: u64) -> Outcome {
         match result {
             Ok(response) => {
-                let status = response.status();
-                let answer = Answer { status, headers: &response.headers(), events };
-                let Verdict { meaning, code, message } =
-                    classify::answer(answer, self.config().status_outcome(status), now_ms);
-                outcome(meaning, Reason { code, message, status: Some(status.to_string()) })
+                let answer = Answer::of(&response, now_ms);
+                classify::answer(&answer, events, self.config().status_outcome(answer.status))
             }
-            Err(failure) => outcome(classify::failure(kind_of(&failure)), reason_of(&failure)),
+            Err(failure) => outcome::of_failure(&failure),
         }
-    }
-}
-
-impl Refused {
-    fn settle(&self, call: &Call) {
-        call.settle(&self.events, &outcome(self.meaning, reason_of(&self.failure)));
     }
 }
 
 /// Why a configuration cannot be used for batches.
 pub fn not_batchable() -> Failure {
-    invalid(
+    Failure::invalid(
         "mode-not-batchable",
         "mode: cloudevents-binary has one event in a request. Set another mode, or batch.max_events to 1.",
     )
 }
 
+fn not_json() -> Failure {
+    Failure::invalid("not-json", "Batches of mode raw are JSON arrays, and the data of this event is not JSON.")
+}
+
+/// Nothing was sent to their endpoint.
 fn without_token(call: &Call, shipments: &[Shipment], failure: &Failure) {
     for Shipment { carries, .. } in shipments {
-        call.settle(carries, &outcome(classify::no_token(kind_of(failure)), reason_of(failure)));
+        call.settle(carries, &outcome::of_unopened(failure));
     }
 }

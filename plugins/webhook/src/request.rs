@@ -3,57 +3,31 @@
 pub mod batch;
 
 use crate::config::{Config, Mode};
+use railhead_sdk::credentials::Part;
+use railhead_sdk::parts::bytes;
+use railhead_sdk::types::Event;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The attribute in which the host hands over its own id of an event. It is not the publisher's, so it is not sent on.
-const UID_ATTRIBUTE: &str = "railheaduid";
-
 pub const USER_AGENT: &str = concat!("Railhead/", env!("CARGO_PKG_VERSION"));
 
-/// What a request reads of an event.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a> {
-    /// Its index in the call: by it the host puts the data in.
-    pub index: u32,
-    pub id: &'a str,
-    pub event_type: &'a str,
-    pub source: &'a str,
-    pub time: &'a str,
-    pub subject: Option<&'a str>,
-    pub tenant: &'a str,
-    pub content_type: &'a str,
-    pub attributes: &'a [(String, String)],
-    pub data: &'a [u8],
-}
-
-/// A piece of a body.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
-    Bytes(Vec<u8>),
-    /// The data of the event with this index: the host puts it in, so its bytes are exact.
-    Data(u32),
-    /// The same in base64.
-    DataBase64(u32),
-}
-
 /// A request but for its URL, its secrets and its signatures.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Plan {
     /// What is signed and what receivers know duplicates by.
     pub id: String,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<Piece>,
+    pub body: Vec<Part<'static>>,
 }
 
-/// Plans the request for an event.
-pub fn plan(config: &Config, event: Event<'_>, traceparent: Option<&str>) -> Plan {
+/// Plans the request for an event; `index` is its own in the call.
+pub fn plan(config: &Config, index: u32, event: &Event, traceparent: Option<&str>) -> Plan {
     let id = message_id(event);
     let (content_type, body) = match config.mode {
-        Mode::Standard => ("application/json", standard_body(event)),
-        Mode::Raw => (event.content_type, data_alone(event)),
-        Mode::CloudeventsStructured => ("application/cloudevents+json", cloudevents_body(event)),
-        Mode::CloudeventsBinary => (event.content_type, data_alone(event)),
+        Mode::Standard => ("application/json", standard_body(index, event)),
+        Mode::Raw => (event.content_type.as_str(), data_alone(index, event)),
+        Mode::CloudeventsStructured => ("application/cloudevents+json", cloudevents_body(index, event)),
+        Mode::CloudeventsBinary => (event.content_type.as_str(), data_alone(index, event)),
     };
     let mut headers = common_headers(config, &id, content_type);
     headers.extend(traceparent.map(|value| ("traceparent".to_owned(), value.to_owned())));
@@ -75,15 +49,11 @@ fn common_headers(config: &Config, id: &str, content_type: &str) -> Vec<(String,
 }
 
 /// The publisher's id where a header and a signature can carry it as it is, else the host's.
-fn message_id(event: Event<'_>) -> String {
-    if is_message_id(event.id) {
-        return event.id.to_owned();
-    }
-    let uid = event.attributes.iter().find(|(name, _)| name == UID_ATTRIBUTE).map(|(_, value)| value.as_str());
-    match uid {
-        Some(uid) if is_message_id(uid) => uid.to_owned(),
+fn message_id(event: &Event) -> String {
+    match [event.id.as_str(), event.uid()].into_iter().find(|id| is_message_id(id)) {
+        Some(id) => id.to_owned(),
         // A host of this contract always hands one over; the publisher's bytes in another alphabet are as unique.
-        _ => spelled(event.id),
+        None => spelled(&event.id),
     }
 }
 
@@ -100,60 +70,47 @@ fn is_message_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
-fn data_alone(event: Event<'_>) -> Vec<Piece> {
-    if event.data.is_empty() { Vec::new() } else { vec![Piece::Data(event.index)] }
+fn data_alone(index: u32, event: &Event) -> Vec<Part<'static>> {
+    if event.data.is_empty() { Vec::new() } else { vec![Part::EventData(index)] }
 }
 
 /// `{"type", "timestamp", "data"}`; what is not JSON goes as `data_base64`, what is empty as null.
-fn standard_body(event: Event<'_>) -> Vec<Piece> {
-    let head = format!(r#"{{"type":{},"timestamp":{}"#, quoted(event.event_type), quoted(event.time));
+fn standard_body(index: u32, event: &Event) -> Vec<Part<'static>> {
+    let head = format!(r#"{{"type":{},"timestamp":{}"#, quoted(&event.type_), quoted(&event.time));
     if event.data.is_empty() {
-        return vec![Piece::Bytes((head + r#","data":null}"#).into_bytes())];
+        return vec![bytes(head + r#","data":null}"#)];
     }
-    with_data(head, event)
+    with_data(head, index, event)
 }
 
 /// The JSON event format of CloudEvents 1.0.
-fn cloudevents_body(event: Event<'_>) -> Vec<Piece> {
+fn cloudevents_body(index: u32, event: &Event) -> Vec<Part<'static>> {
     let mut envelope: Value = json!({"specversion": "1.0"});
     for (name, value) in cloudevents_attributes(event) {
         envelope[name] = value.into();
     }
     if !event.data.is_empty() {
-        envelope["datacontenttype"] = event.content_type.into();
+        envelope["datacontenttype"] = event.content_type.as_str().into();
     }
     let mut head = envelope.to_string();
     if event.data.is_empty() {
-        return vec![Piece::Bytes(head.into_bytes())];
+        return vec![bytes(head)];
     }
     // The closing brace comes after the data.
     head.pop();
-    with_data(head, event)
+    with_data(head, index, event)
 }
 
 /// Ends an object with the data: its own bytes where they are JSON.
-fn with_data(head: String, event: Event<'_>) -> Vec<Piece> {
-    if is_json(event) {
-        return vec![
-            Piece::Bytes((head + r#","data":"#).into_bytes()),
-            Piece::Data(event.index),
-            Piece::Bytes(b"}".to_vec()),
-        ];
+fn with_data(head: String, index: u32, event: &Event) -> Vec<Part<'static>> {
+    if event.is_json() {
+        return vec![bytes(head + r#","data":"#), Part::EventData(index), bytes("}")];
     }
-    let head = head + r#","data_base64":""#;
-    vec![Piece::Bytes(head.into_bytes()), Piece::DataBase64(event.index), Piece::Bytes(br#""}"#.to_vec())]
-}
-
-/// Both said to be JSON and so: a body that others have to parse is not built on a promise.
-fn is_json(event: Event<'_>) -> bool {
-    let media_type = event.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let says_so = media_type == "application/json" || media_type == "text/json" || media_type.ends_with("+json");
-    says_so
-        && std::str::from_utf8(event.data).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+    vec![bytes(head + r#","data_base64":""#), Part::EventDataBase64(index), bytes(r#""}"#)]
 }
 
 /// The binary mode of the HTTP binding of CloudEvents 1.0. There `content-type` is `datacontenttype`.
-fn cloudevents_headers(event: Event<'_>) -> Vec<(String, String)> {
+fn cloudevents_headers(event: &Event) -> Vec<(String, String)> {
     let mut headers = vec![("ce-specversion".to_owned(), "1.0".to_owned())];
     for (name, value) in cloudevents_attributes(event) {
         headers.push((format!("ce-{name}"), percent_encoded(value)));
@@ -162,31 +119,20 @@ fn cloudevents_headers(event: Event<'_>) -> Vec<(String, String)> {
 }
 
 /// Context attributes, extensions too, but for `specversion` and `datacontenttype`.
-fn cloudevents_attributes(event: Event<'_>) -> impl Iterator<Item = (&str, &str)> {
-    let core = [("id", event.id), ("source", event.source), ("type", event.event_type), ("time", event.time)];
-    let subject = event.subject.map(|subject| ("subject", subject));
-    let extensions = event.attributes.iter().filter(|(name, _)| is_extension(name));
+fn cloudevents_attributes(event: &Event) -> impl Iterator<Item = (&str, &str)> {
+    let core = [("id", &event.id), ("source", &event.source), ("type", &event.type_), ("time", &event.time)];
+    let subject = event.subject.as_deref().map(|subject| ("subject", subject));
     core.into_iter()
+        .map(|(name, value)| (name, value.as_str()))
         .chain(subject)
-        .chain([("tenant", event.tenant)])
-        .chain(extensions.map(|(name, value)| (name.as_str(), value.as_str())))
+        .chain([("tenant", event.tenant.as_str())])
+        .chain(event.extensions().filter(|(name, _)| is_extension(name)))
 }
 
 /// Names as CloudEvents has them, that are not one of the envelope's own.
 fn is_extension(name: &str) -> bool {
-    const TAKEN: [&str; 11] = [
-        "data",
-        "data_base64",
-        "datacontenttype",
-        "id",
-        "source",
-        "specversion",
-        "subject",
-        "tenant",
-        "time",
-        "type",
-        UID_ATTRIBUTE,
-    ];
+    const TAKEN: [&str; 10] =
+        ["data", "data_base64", "datacontenttype", "id", "source", "specversion", "subject", "tenant", "time", "type"];
     !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         && !TAKEN.contains(&name)

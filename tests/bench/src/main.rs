@@ -11,7 +11,9 @@ mod figures;
 mod jobs;
 mod load;
 mod paced;
+mod postgres;
 mod process;
+mod s3;
 mod sandbox;
 mod sink;
 mod stack;
@@ -97,7 +99,7 @@ struct Other {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Everything below but `backlog`, `jobs` and `sink`.
+    /// Everything below but `backlog`, `jobs`, `postgres-connector`, `s3-connector` and `sink`.
     All,
     /// A closed loop with one destination, then with ten.
     Load,
@@ -111,6 +113,10 @@ enum What {
     Backlog,
     /// A replay of a million dead letters, and events that go to 10,000 destinations each; on PostgreSQL.
     Jobs,
+    /// The postgres connector through the sandbox beside a native client, into a PostgreSQL of its own.
+    PostgresConnector,
+    /// The s3 connector through the sandbox beside a native writer, into an `s3s-fs` of its own.
+    S3Connector,
     /// The receiver alone, until it is killed.
     Sink,
 }
@@ -175,6 +181,12 @@ async fn own(arguments: &Arguments, report: &mut Value) {
     }
     if wants(What::Sandbox) {
         report["sandbox"] = sandbox::run(arguments.events).await;
+    }
+    if arguments.what == What::PostgresConnector {
+        report["postgres_connector"] = postgres::run(arguments.events).await.into();
+    }
+    if arguments.what == What::S3Connector {
+        report["s3_connector"] = s3::run(arguments.events).await.into();
     }
     if wants(What::Fairness) {
         let (waiting, rate, seconds) =

@@ -12,6 +12,13 @@ pub const MISBEHAVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/misbehave
 /// name a behaviour; `batch` sends one JSON array for all events of a hand-over.
 pub const BATCHING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/batching.wasm"));
 
+/// The connector `wasi-http`: one event a request, sent over `wasi:http` by the client that its language has for it.
+/// `wasi-http/manifest.json` says what its configuration may hold.
+pub const WASI_HTTP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/wasi_http.wasm"));
+
+/// The connector `streaming`: plays the script of its configuration over streams. `streaming/src/script.rs` has the steps.
+pub const STREAMING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/streaming.wasm"));
+
 /// A guest that attacks the host in one way: a folder of `hostile/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Hostile {

@@ -10,6 +10,7 @@ pub mod peer;
 pub mod planted;
 pub mod postgres;
 pub mod proxy;
+pub mod s3;
 pub mod sink;
 pub mod store;
 
@@ -21,5 +22,6 @@ pub use peer::{Peer, Reply, Waits};
 pub use planted::Outage;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Side};
+pub use s3::{Moto, S3Fs};
 pub use sink::{Received, Script, Sink};
 pub use store::Store;

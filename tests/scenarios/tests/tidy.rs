@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every arrow between the host's crates: who may know whom. A new arrow is a decision; make it here.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("railhead-model", &[]),
     ("railhead-routing", &["model"]),
     ("railhead-vault", &["model"]),
@@ -15,12 +15,17 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("railhead-api", &["delivery", "model", "routing", "store", "vault"]),
     ("railhead-portal", &["model", "vault"]),
     ("railhead-plugins", &[]),
+    ("railhead-guest-build", &[]),
+    ("railhead-plugin-harness", &["model", "sandbox"]),
+    ("railhead-plugin-kit", &["model", "plugin-harness", "sandbox"]),
     (
         "railhead-server",
         &[
             "api",
             "delivery",
+            "guest-build",
             "model",
+            "plugin-kit",
             "plugins",
             "portal",
             "routing",
@@ -43,7 +48,7 @@ fn arrows_point_down_only() {
     let allowed: BTreeMap<_, _> = ARROWS.into_iter().collect();
     for package in metadata().packages {
         let name = package.name.to_string();
-        let is_host = package.manifest_path.as_str().contains("/host/") || name == "railhead-plugins";
+        let is_host = package.manifest_path.as_str().contains("/host/") || allowed.contains_key(name.as_str());
         if !is_host {
             continue;
         }

@@ -76,8 +76,10 @@ pub fn read(
 }
 
 fn one(call: &Call, manifest: &Manifest, name: &str, pointer: &str, value: &Value) -> Result<Change, FieldError> {
-    let field = manifest.credentials.iter().find(|field| field.name == name).ok_or_else(|| {
-        let known: Vec<_> = manifest.credentials.iter().map(|field| format!("`{}`", field.name)).collect();
+    // The operator's are as good as not there.
+    let own = || manifest.credentials.iter().filter(|field| !field.operator);
+    let field = own().find(|field| field.name == name).ok_or_else(|| {
+        let known: Vec<_> = own().map(|field| format!("`{}`", field.name)).collect();
         let detail = format!("The connector has no such credential field. Known: {}.", known.join(", "));
         FieldError::new(pointer, &codes::UNKNOWN_CREDENTIAL, detail)
     })?;
@@ -173,7 +175,8 @@ pub fn check_required(
     had: &[String],
     errors: &mut Vec<FieldError>,
 ) {
-    for field in connector.manifest.credentials.iter().filter(|field| field.required && field.generate.is_none()) {
+    let needed = |field: &&CredentialField| field.required && field.generate.is_none() && !field.operator;
+    for field in connector.manifest.credentials.iter().filter(needed) {
         let change = changes.iter().find(|(name, _)| *name == field.name).map(|(_, change)| change);
         let there = match change {
             Some(Change::Set(..)) => true,
@@ -190,7 +193,8 @@ pub fn check_required(
 /// Makes what the manifest lets the host make, where nothing is there: signing secrets, not key pairs (those only when
 /// asked for, since their mere presence changes how requests are signed).
 pub fn generate_missing(manifest: &Manifest, had: &[String], changes: &mut Vec<(String, Change)>, random: &dyn Random) {
-    for field in manifest.credentials.iter().filter(|field| field.generate == Some(Generate::Whsec)) {
+    for field in manifest.credentials.iter().filter(|field| field.generate == Some(Generate::Whsec) && !field.operator)
+    {
         let given = changes.iter().any(|(name, _)| *name == field.name);
         if !given
             && !had.contains(&field.name)

@@ -30,6 +30,8 @@ fn moves(manifest: &Manifest, known: Option<&CredentialField>, old: &Value, new:
     let bound = |name: &String| known.is_none_or(|own| everywhere(own) || own.origins.contains(name));
     manifest.origins.iter().filter(|origin| bound(&origin.name)).any(|origin| match &origin.place {
         Place::Config(pointer) => origin_at(old, pointer) != origin_at(new, pointer),
+        Place::Template(template) => template.resolve(old) != template.resolve(new),
+        Place::Tcp(tcp) => tcp.of(old) != tcp.of(new),
         Place::Literal(_) | Place::Credential(_) => false,
     })
 }
@@ -52,5 +54,37 @@ fn origin_at(config: &Value, pointer: &str) -> Option<(String, String, Option<u1
             Some((url.scheme().to_owned(), host, url.port_or_known_default()))
         }
         Err(_) => Some((String::new(), text.to_owned(), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moves;
+    use railhead_model::Manifest;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn another_label_of_a_template_is_another_place() {
+        let manifest: Manifest = serde_json::from_value(json!({
+            "name": "store", "version": "0.1.0", "contract": "0.1.0", "label": "Store", "category": "storage",
+            "config_schema": {},
+            "credentials": [
+                {"name": "keys", "label": "Keys", "kind": "aws", "use": "sign-request", "origins": ["bucket"]},
+                {"name": "other", "label": "Other", "kind": "text", "use": "place", "origins": ["elsewhere"]},
+            ],
+            "origins": [
+                {"name": "bucket", "template": "https://{/bucket}.s3.{/region}.amazonaws.com"},
+                {"name": "elsewhere", "literal": "https://example.com"},
+            ],
+        }))
+        .expect("a manifest");
+        let of = |bucket: &str, prefix: &str| json!({"bucket": bucket, "region": "eu-west-1", "prefix": prefix});
+        let moves =
+            |field: usize, old: &Value, new: &Value| moves(&manifest, manifest.credentials.get(field), old, new);
+        let old = of("events", "a");
+        assert!(moves(0, &old, &of("others", "a")));
+        assert!(moves(0, &old, &of("no.label", "a")), "there it may go nowhere, and from there anywhere");
+        assert!(!moves(0, &old, &of("events", "b")));
+        assert!(!moves(1, &old, &of("others", "a")), "it never went there");
     }
 }

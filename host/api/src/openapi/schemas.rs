@@ -104,6 +104,12 @@ fn problem() -> Value {
     })
 }
 
+/// The tenant's; of a destination only where its connector uses the operator's keys.
+fn external_id(kind: Value) -> Value {
+    json!({"type": kind, "description": "For the trust policy (`sts:ExternalId`) of a role that this host is to assume for \
+        the tenant. Random; it never changes while the tenant is there."})
+}
+
 fn tenants() -> Value {
     let limits =
         json!({"type": "object", "properties": {"destinations": {"type": "integer"}}, "additionalProperties": false});
@@ -114,6 +120,7 @@ fn tenants() -> Value {
             "name": nullable("string"),
             "metadata": {"type": "object"},
             "limits": {"type": "object"},
+            "external_id": external_id("string".into()),
             "created_at": time(),
             "updated_at": time(),
         })),
@@ -176,6 +183,7 @@ fn destinations() -> Value {
             "tenant": {"type": "string"},
             "connector_version": {"type": "string"},
             "target": nullable("string"),
+            "external_id": external_id(json!(["string", "null"])),
             "credentials": {"type": "object", "additionalProperties": {"type": "object", "required": ["mask", "set_at", "version"]}},
             "state": {"enum": ["active", "paused", "failing", "disabled"]},
             "state_reason": nullable("string"),
@@ -365,7 +373,8 @@ fn catalogue() -> Value {
             "least_grant": {"type": "string"},
             "enabled": {"type": "boolean"},
             "config_schema": {"type": "object"},
-            "credentials": {"type": "array", "items": {"type": "object"}},
+            "credentials": {"type": "array", "items": {"type": "object"}, "description": "Those with `operator` are the \
+                operator's: nobody sets them here, and `set` says whether the host has them."},
             "batch": nullable("object"),
             "manifest": {"type": "object"},
         })),

@@ -17,6 +17,10 @@ fn webhook(more: Value) -> Value {
     body
 }
 
+fn with_server(server: Value) -> Value {
+    json!({"config": {"url": "https://x.example", "server": server}})
+}
+
 #[tokio::test]
 async fn fields_of_a_destination() {
     let world = World::new().await;
@@ -33,6 +37,10 @@ async fn fields_of_a_destination() {
         (json!({"config": {"url": "https://x.example", "headers": {"a": 1}}}), "/config/headers/a", "wrong-type"),
         (json!({"config": {"url": "https://10.0.0.1/x"}}), "/config/url", "address-not-allowed"),
         (json!({"credentials": {"url": "https://10.0.0.1/x"}}), "/credentials/url", "address-not-allowed"),
+        (with_server(json!({"host": "10.0.0.7", "port": 5432})), "/config/server/host", "address-not-allowed"),
+        (with_server(json!({"host": "tcp://db.example", "port": 5432})), "/config/server/host", "invalid-value"),
+        (with_server(json!({"host": "db.example"})), "/config/server/port", "invalid-value"),
+        (with_server(json!({"host": "db.example", "port": 65536})), "/config/server/port", "invalid-value"),
         (json!({"credentials": {"password": "x"}}), "/credentials/password", "unknown-credential"),
         (json!({"credentials": {"bearer_token": 7}}), "/credentials/bearer_token", "wrong-type"),
         (json!({"credentials": {"bearer_token": "a\nb"}}), "/credentials/bearer_token", "invalid-value"),

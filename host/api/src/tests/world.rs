@@ -128,6 +128,7 @@ pub fn manifest() -> Value {
             "headers": {"type": "object", "additionalProperties": {"type": "string"}},
             "header_prefix": {"type": "string"},
             "signatures": {"type": "array"},
+            "server": {"type": "object", "properties": {"host": {"type": "string"}, "port": {"type": "integer"}}},
             "oauth2": {"type": "object", "properties": {"token_url": {"type": "string", "pattern": "^https?://"}}},
         }},
         "credentials": [
@@ -140,8 +141,12 @@ pub fn manifest() -> Value {
             {"name": "url", "label": "Secret URL", "kind": "url", "use": "url"},
             {"name": "oauth2_client_secret", "label": "Client secret", "kind": "text", "use": "exchange",
                 "origins": ["token"], "guards": ["/oauth2"]},
+            {"name": "assume_role", "label": "Host's keys", "kind": "aws", "use": "sign-request", "required": true,
+                "operator": true},
+            {"name": "other_role", "label": "Host's keys", "kind": "aws", "use": "sign-request", "operator": true},
         ],
         "origins": [{"name": "endpoint", "config": "/url"}, {"name": "secret", "credential": "url"},
+            {"name": "server", "tcp": {"host": "/server/host", "port": "/server/port"}},
             {"name": "token", "config": "/oauth2/token_url", "token_endpoint": true}],
         "target": "{/url}",
     })
@@ -220,6 +225,7 @@ impl World {
             url_check: Arc::new(|url| {
                 if url.contains("//10.") { Err("10.0.0.0/8 is a private network.".into()) } else { Ok(()) }
             }),
+            operators: [("webhook".to_owned(), "assume_role".to_owned())].into(),
             max_payload: 10_000,
             ..Options::default()
         };

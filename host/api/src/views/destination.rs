@@ -1,6 +1,7 @@
 //! Destinations and connectors from outside.
 
 use crate::connectors::Connectors;
+use railhead_model::manifest::CredentialField;
 use railhead_model::{DestinationState, Manifest};
 use railhead_store::directory::{Credential, Destination, Tenant};
 use railhead_store::work::Health;
@@ -120,9 +121,13 @@ fn target(manifest: &Manifest, own: &Destination) -> String {
     line.chars().take(200).collect()
 }
 
-/// A connector.
+/// A connector. `is_set`: whether the operator gave a value for a field of theirs.
 #[must_use]
-pub fn connector(manifest: &Manifest, enabled: bool) -> Value {
+pub fn connector(manifest: &Manifest, enabled: bool, is_set: impl Fn(&str) -> bool) -> Value {
+    let field = |field: &CredentialField| {
+        let view = json!(field);
+        if field.operator { super::with_member(view, "set", is_set(&field.name).into()) } else { view }
+    };
     json!({
         "name": manifest.name,
         "version": manifest.version,
@@ -133,7 +138,7 @@ pub fn connector(manifest: &Manifest, enabled: bool) -> Value {
         "least_grant": manifest.least_grant,
         "enabled": enabled,
         "config_schema": manifest.config_schema,
-        "credentials": manifest.credentials,
+        "credentials": manifest.credentials.iter().map(field).collect::<Vec<_>>(),
         "batch": manifest.batch,
         "manifest": manifest,
     })

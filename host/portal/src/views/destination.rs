@@ -21,6 +21,9 @@ pub struct Destination {
     pub connector_version: Foreign,
     /// One line for lists.
     pub target: Option<Foreign>,
+    /// For trust policies of roles, where the connector can assume one.
+    #[serde(default)]
+    pub external_id: Option<Foreign>,
     /// The connector's configuration.
     pub config: Map<String, Value>,
     /// Masks by field.

@@ -31,7 +31,8 @@ async fn guest(url: &str) -> Guest {
     let scope = Arc::new(Scope::of(&target).unwrap());
     let cpu = Duration::from_secs(1);
     let slow = tokio::runtime::Handle::current();
-    let around = Surroundings { egress, clock: clock.clone(), cpu, slow };
+    let random = Arc::new(railhead_model::SystemRandom);
+    let around = Surroundings { egress, clock: clock.clone(), random, cpu, slow };
     let mut guest = store(&around, &scope, &Arc::default(), &Meter::new(cpu)).unwrap().into_data();
     let call = Call { batch_id: String::new(), batched: false, deadline_ms: 30_000, events: Vec::new() };
     guest.running = Some(Running::new(Purpose::Check, call, clock, None));

@@ -1,8 +1,15 @@
 //! `credentials`: handles to secrets. No function in here returns a byte of one.
 
-use super::{Credential, Guest, PIECE, Unsupported, allow_part, allow_use, failure, no_such_event, not_yet};
-use crate::bindings::railhead::plugin::credentials::{Encoding, Failure, Host, HostCredential, HostScram, Part};
+mod challenge;
+mod scram;
+mod tokens;
+
+pub use scram::Scram;
+
+use super::{Credential, Guest, PIECE, failure, no_such_event, not_yet};
+use crate::bindings::railhead::plugin::credentials::{Encoding, Failure, Host, HostCredential, Part};
 use crate::bindings::railhead::plugin::types::Kind;
+use crate::secret::token::{azure_sas, jwt};
 use crate::secret::{Secret, encode};
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::collections::BTreeSet;
@@ -24,36 +31,13 @@ impl HostCredential for Guest {
     fn length(&mut self, handle: Handle, encoding: Encoding) -> wasmtime::Result<Result<u32, Failure>> {
         let secret = self.secret(&handle)?;
         let length = || u32::try_from(encode(secret.bytes(), encoding.into()).len()).unwrap_or(u32::MAX);
-        Ok(allow_use(&secret, CredentialUse::Wire).map(|()| length()))
+        Ok(self.allow_in_stream(&secret).map(|()| length()))
     }
 
     fn drop(&mut self, handle: Handle) -> wasmtime::Result<()> {
         let composed = self.composed.remove(&handle.rep());
         self.held = self.held.saturating_sub(composed.unwrap_or(0));
         self.table.delete(handle)?;
-        Ok(())
-    }
-}
-
-impl HostScram for Guest {
-    fn new(&mut self, _: Handle, _: String, _: String, _: Option<Vec<u8>>) -> wasmtime::Result<Resource<Unsupported>> {
-        // A constructor has no failure to answer with; the handle stands for nothing, and each verb on it says so.
-        Ok(Resource::new_own(0))
-    }
-
-    fn first(&mut self, _: Resource<Unsupported>) -> wasmtime::Result<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn final_(&mut self, _: Resource<Unsupported>, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        Ok(Err(not_yet("scram")))
-    }
-
-    fn verify(&mut self, _: Resource<Unsupported>, _: Vec<u8>) -> wasmtime::Result<Result<(), Failure>> {
-        Ok(Err(not_yet("scram")))
-    }
-
-    fn drop(&mut self, _: Resource<Unsupported>) -> wasmtime::Result<()> {
         Ok(())
     }
 }
@@ -76,33 +60,51 @@ impl Host for Guest {
         Ok(kept.map(|token| self.table.push(Credential(token))).transpose()?)
     }
 
+    fn placeholder(&mut self, value: Handle, encoding: Encoding) -> wasmtime::Result<Result<String, Failure>> {
+        let secret = self.secret(&value)?;
+        self.placeholder_of(secret, encoding.into())
+    }
+
     fn compose(&mut self, parts: Vec<Part>, encoding: Encoding) -> Made {
         let meter = self.meter.clone();
         meter.charged(|| self.composed(parts, encoding))
     }
 
-    fn jwt(&mut self, _: Handle, _: String, _: String, _: String) -> Made {
-        Ok(Err(not_yet("jwt")))
+    fn jwt(&mut self, key: Handle, algorithm: String, header: String, claims: String) -> Made {
+        self.token(&key, &|key, now_s| jwt(key, &algorithm, &header, &claims, now_s))
     }
 
-    fn aws_presign(&mut self, _: Handle, _: String, _: String, _: String, _: u32) -> Made {
-        Ok(Err(not_yet("aws-presign")))
+    fn aws_presign(&mut self, keys: Handle, service: String, region: String, url: String, ttl_s: u32) -> Made {
+        self.presigned(&keys, (&service, &region), &url, ttl_s)
     }
 
-    fn azure_sas(&mut self, _: Handle, _: String, _: String, _: u32) -> Made {
-        Ok(Err(not_yet("azure-sas")))
+    fn azure_sas(&mut self, key: Handle, resource_uri: String, key_name: String, ttl_s: u32) -> Made {
+        self.token(&key, &|key, now_s| azure_sas(key, &resource_uri, &key_name, ttl_s, now_s))
     }
 
     fn identity_token(&mut self, _: String) -> Made {
         Ok(Err(not_yet("identity-token")))
     }
 
-    fn sign_challenge(&mut self, _: Handle, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        Ok(Err(not_yet("sign-challenge")))
+    fn sign_challenge(
+        &mut self,
+        key: Handle,
+        algorithm: String,
+        message: Vec<u8>,
+    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        let key = self.secret(&key)?;
+        Ok(self.signed_challenge(&key, &algorithm, &message))
     }
 
-    fn answer(&mut self, _: Handle, _: String, _: String, _: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        Ok(Err(not_yet("answer")))
+    fn answer(
+        &mut self,
+        password: Handle,
+        scheme: String,
+        user: String,
+        nonce: Vec<u8>,
+    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+        let password = self.secret(&password)?;
+        Ok(self.answered(&password, &scheme, &user, &nonce))
     }
 }
 
@@ -125,16 +127,13 @@ impl Guest {
                 },
                 Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
-                    if let Err(failure) = allow_part(&secret) {
-                        return Ok(Err(failure));
-                    }
+                    usage = match joined(usage, &secret) {
+                        Ok(usage) => usage,
+                        Err(failure) => return Ok(Err(failure)),
+                    };
                     if secret.kind() == CredentialKind::Headers {
                         let message = "A map of headers cannot be composed: its values stand in headers only.";
                         return Ok(Err(failure(Kind::Invalid, "header-map-misplaced", message)));
-                    }
-                    // What holds a piece for token endpoints is for them alone.
-                    if secret.usage() == CredentialUse::Exchange {
-                        usage = CredentialUse::Exchange;
                     }
                     bytes.extend_from_slice(&encode(secret.bytes(), encoding.into()));
                     origins = origins.and(&secret);
@@ -167,6 +166,18 @@ impl Guest {
     }
 }
 
+/// The use of something that one more secret is joined to: what holds a piece for token endpoints, or for streams, is for
+/// them alone.
+fn joined(usage: CredentialUse, secret: &Secret) -> Result<CredentialUse, Failure> {
+    use CredentialUse::{Exchange, Place, Wire};
+    match (usage, secret.usage()) {
+        (Place, Place) => Ok(Place),
+        (Place | Exchange, Place | Exchange) => Ok(Exchange),
+        (Place | Wire, Place | Wire) => Ok(Wire),
+        _ => Err(super::wrong_use(secret)),
+    }
+}
+
 /// Where something may go that is made of several secrets: only where each of them may.
 enum Origins {
     All,
@@ -185,3 +196,6 @@ impl Origins {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

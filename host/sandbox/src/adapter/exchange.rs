@@ -6,24 +6,23 @@ use crate::call::{Purpose, Running};
 use crate::egress::{self, Egress, Outgoing, SendContext};
 use crate::limits::Meter;
 use crate::load::Connector;
-use crate::secret::{Secret, Told};
+use crate::secret::{Secret, SecretError, Told};
 use crate::target::Scope;
-use crate::tokens::{Fresh, Take, taken};
+use crate::tokens::{self, Fresh, Take, Taken, no_token, taken};
 use railhead_model::Clock;
 use railhead_model::manifest::CredentialUse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::Resource;
+use zeroize::Zeroizing;
 
-/// What is made of an answer. Others come with their uses.
-const KIND: &str = "bearer";
 /// Bytes of a name.
 const MAX_NAME: usize = 64;
 /// An endpoint has so long, whatever the call that asks has left: others may wait for the same token.
 const EXCHANGE: Duration = Duration::from_secs(20);
 /// Stands for a token in a preview, where it is masked like one.
-const PLACEHOLDER: &[u8] = b"made-when-it-is-sent";
+const PLACEHOLDER: &str = "made-when-it-is-sent";
 
 type Made = Result<Resource<Credential>, Failure>;
 
@@ -63,12 +62,8 @@ impl Guest {
         if name.is_empty() || name.len() > MAX_NAME {
             return Err(failure(Kind::Invalid, "exchange-name", "The name of an exchange has 1 to 64 bytes."));
         }
-        if kind != KIND {
-            let message = "This version of the host makes tokens of kind `bearer` only.";
-            return Err(failure(Kind::Invalid, "exchange-kind", message));
-        }
         Ok(Exchange {
-            take: Take::of(take)?,
+            take: Take::of(tokens::Kind::parse(kind)?, take)?,
             origins: origins(&self.scope, &outgoing)?,
             egress: self.egress.clone(),
             connector: self.scope.connector.clone(),
@@ -116,8 +111,9 @@ impl Exchange {
             let events: Vec<u32> = if carried.is_empty() { all() } else { carried };
             running.show(&events, sent.exchange);
         }
-        let (bytes, life_ms) = taken(&sent.result?, &self.take, &masker)?;
-        let token = token(&self.origins, &bytes);
+        let answer = sent.result?;
+        let (given, life_ms) = taken(&answer, &self.take, &masker, self.clock.now())?;
+        let token = made(&self.origins, given).map_err(|error| no_token(&answer, &error.message))?;
         // Before anybody has it.
         let now_ms = self.clock.monotonic_ms();
         self.connector.told.forget(now_ms);
@@ -134,21 +130,30 @@ impl Exchange {
             }
             return Err(refused.into());
         }
-        Ok(token(&self.origins, PLACEHOLDER))
+        let text = || Zeroizing::new(PLACEHOLDER.to_owned());
+        let given = match self.take.kind {
+            tokens::Kind::Bearer => Taken::Bearer(Zeroizing::new(PLACEHOLDER.as_bytes().to_vec())),
+            tokens::Kind::Aws => Taken::Aws { id: PLACEHOLDER.to_owned(), secret: text(), token: Some(text()) },
+        };
+        made(&self.origins, given).map_err(|error| failure(Kind::Invalid, error.code, error.message))
     }
 }
 
-fn token(origins: &[String], bytes: &[u8]) -> Arc<Secret> {
-    Secret::derived("token", CredentialUse::Place, origins, bytes.to_vec())
+/// The handle's secret: a token is placed, keys sign.
+fn made(origins: &[String], given: Taken) -> Result<Arc<Secret>, SecretError> {
+    match given {
+        Taken::Bearer(token) => Ok(Secret::derived("token", CredentialUse::Place, origins, token.to_vec())),
+        Taken::Aws { id, secret, token } => Secret::made_aws("token", origins, &id, secret, token),
+    }
 }
 
-/// Where a token may go: to all origins of the manifest that are no token endpoints; where a field that is sent for it
-/// names such origins too, to those only.
+/// Where a token may go: to all origins of the manifest that are no token endpoints; where a credential that is sent for
+/// it, or signs for it, names such origins too, to those only. One that is sent may be made of another field: a JSON Web Token.
 fn origins(scope: &Scope, outgoing: &Outgoing) -> Result<Vec<String>, Failure> {
     let places = scope.connector.manifest.origins.iter().filter(|origin| !origin.token_endpoint);
     let mut names: BTreeSet<&str> = places.map(|origin| origin.name.as_str()).collect();
     let all = names.clone();
-    for secret in outgoing.secrets().filter(|secret| secret.usage() == CredentialUse::Exchange) {
+    for secret in outgoing.secrets() {
         let named: BTreeSet<&str> = secret.origins().iter().map(String::as_str).collect();
         if !named.is_disjoint(&all) {
             names.retain(|name| named.contains(name));

@@ -4,13 +4,11 @@ use super::{CallHandle, Guest, failure};
 use crate::bindings::railhead::plugin::host::{Failure, Host, HostCall, Outcome};
 use crate::bindings::railhead::plugin::types::Kind;
 use crate::call::Running;
+use crate::compression::Codec;
 use crate::limits::{MAX_APPEND, MAX_LOG_LINES};
-use base64::Engine as _;
 use bytes::Bytes;
-use railhead_model::attempt::MAX_CAPTURE;
-use railhead_model::{BodyPart, Exchange, ExchangeRequest, ExchangeResponse};
+use railhead_model::{BodyPart, Exchange, ExchangeRequest, ExchangeResponse, Header};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::Resource;
 
@@ -30,6 +28,11 @@ impl HostCall for Guest {
 
     fn attempt(&mut self, _: Handle, event: u32) -> wasmtime::Result<u32> {
         Ok(self.call()?.event(event).map_or(0, |event| event.attempt))
+    }
+
+    fn accepted_ms(&mut self, _: Handle, event: u32) -> wasmtime::Result<u64> {
+        let at = self.call()?.event(event).map_or(0, |event| event.event.accepted_at.0);
+        Ok(u64::try_from(at).unwrap_or(0))
     }
 
     fn traceparent(&mut self, _: Handle, event: u32) -> wasmtime::Result<Option<String>> {
@@ -57,7 +60,7 @@ impl HostCall for Guest {
         &mut self,
         _: Handle,
         events: Vec<u32>,
-        _media: String,
+        media: String,
         request: Vec<u8>,
         answer: Vec<u8>,
     ) -> wasmtime::Result<()> {
@@ -68,9 +71,20 @@ impl HostCall for Guest {
         let (sent, came) = (request.len(), answer.len());
         self.meter.charged(|| {
             let (request, answer) = (self.captured(request), self.captured(answer));
-            let request = ExchangeRequest { body: request, body_bytes: bytes(sent), ..Default::default() };
-            let response =
-                (came > 0).then(|| ExchangeResponse { body: answer, body_bytes: bytes(came), ..Default::default() });
+            let media = (!media.is_empty()).then(|| Header("content-type".to_owned(), self.presentable(&media)));
+            let headers: Vec<Header> = media.into_iter().collect();
+            let request = ExchangeRequest {
+                headers: headers.clone(),
+                body: request,
+                body_bytes: bytes(sent),
+                ..Default::default()
+            };
+            let response = (came > 0).then(|| ExchangeResponse {
+                headers,
+                body: answer,
+                body_bytes: bytes(came),
+                ..Default::default()
+            });
             call.show(&events, Exchange { request, response, ..Default::default() });
         });
         Ok(())
@@ -94,18 +108,14 @@ impl Host for Guest {
     }
 
     fn compress(&mut self, codec: String, level: i32, data: Vec<u8>) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        if codec != "gzip" {
-            return Ok(Err(failure(Kind::Other, "not-yet", "This version of the host compresses with gzip only.")));
-        }
+        let Some(codec) = Codec::parse(&codec) else {
+            let message = "This host compresses with gzip, zstd, lz4 and snappy.";
+            return Ok(Err(failure(Kind::Invalid, "coding-unknown", message)));
+        };
         if data.len() > MAX_APPEND {
             return Ok(Err(failure(Kind::TooLarge, "part-too-large", "At most 1 MiB is compressed at once.")));
         }
-        let level = flate2::Compression::new(u32::try_from(level.clamp(0, 9)).unwrap_or(6));
-        let done = self.meter.charged(|| {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(data.len() / 2), level);
-            encoder.write_all(&data).and_then(|()| encoder.finish())
-        });
-        Ok(done.map_err(|error| failure(Kind::Other, "compress-failed", error.to_string())))
+        Ok(self.meter.charged(|| codec.compress(Some(level), &data)).map_err(Into::into))
     }
 
     fn log(&mut self, level: String, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
@@ -136,18 +146,7 @@ impl Guest {
 
     /// Shown bytes as the record keeps them: masked, bounded.
     fn captured(&self, shown: Vec<u8>) -> Vec<BodyPart> {
-        let mut masked = self.scope.masker().bytes(Bytes::from(shown));
-        let omitted = masked.len().saturating_sub(MAX_CAPTURE);
-        masked.truncate(MAX_CAPTURE);
-        let kept = match std::str::from_utf8(&masked) {
-            Ok(text) => BodyPart::Text(text.to_owned()),
-            Err(_) => BodyPart::Base64(base64::engine::general_purpose::STANDARD.encode(&masked)),
-        };
-        let mut parts = vec![kept];
-        if omitted > 0 {
-            parts.push(BodyPart::Omitted(bytes(omitted)));
-        }
-        parts
+        crate::egress::shown(&self.scope.masker().bytes(Bytes::from(shown)))
     }
 }
 

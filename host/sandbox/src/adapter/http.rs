@@ -2,12 +2,14 @@
 
 mod sender;
 
-use self::sender::{Sender, size};
-use super::{Credential, Guest, PIECE, Request, Response, allow_use, failure, not_yet};
+pub(super) use self::sender::size;
+
+use self::sender::Sender;
+use super::{Credential, Guest, PIECE, Request, Response, allow_use, failure};
 use crate::bindings::railhead::plugin::credentials::{Encoding, Part};
 use crate::bindings::railhead::plugin::http::{Failure, Host, HostRequest, HostResponse, Signed};
 use crate::bindings::railhead::plugin::types::Kind;
-use crate::egress::{self, Algorithm, Outgoing, SendContext, Signer};
+use crate::egress::{self, Algorithm, AwsSigner, AzureSigner, Outgoing, SendContext, Signer};
 use crate::limits::{MAX_APPEND, MAX_HELD};
 use futures::StreamExt;
 use railhead_model::manifest::CredentialUse;
@@ -89,12 +91,25 @@ impl HostRequest for Guest {
         Ok(())
     }
 
-    fn sign_aws(&mut self, _: Handle, _: Resource<Credential>, _: String, _: String) -> Done {
-        Ok(Err(not_yet("sign-aws")))
+    fn sign_aws(&mut self, handle: Handle, keys: Resource<Credential>, service: String, region: String) -> Done {
+        let keys = self.secret(&keys)?;
+        if let Err(failure) = allow_use(&keys, CredentialUse::SignRequest) {
+            return Ok(Err(failure));
+        }
+        // They outlive the handle, which may be one that an exchange made.
+        let bytes = PIECE + keys.bytes().len() + service.len() + region.len();
+        let signer = Signer::Aws(AwsSigner { keys, service, region });
+        self.change(&handle, bytes, Vec::new(), |outgoing, _| outgoing.sign(signer))
     }
 
-    fn sign_azure(&mut self, _: Handle, _: Resource<Credential>, _: String) -> Done {
-        Ok(Err(not_yet("sign-azure")))
+    fn sign_azure(&mut self, handle: Handle, key: Resource<Credential>, account: String) -> Done {
+        let key = self.secret(&key)?;
+        if let Err(failure) = allow_use(&key, CredentialUse::SignRequest) {
+            return Ok(Err(failure));
+        }
+        let bytes = PIECE + account.len();
+        let signer = Signer::Azure(AzureSigner { key, account });
+        self.change(&handle, bytes, Vec::new(), |outgoing, _| outgoing.sign(signer))
     }
 
     fn sign_header(
@@ -234,7 +249,7 @@ impl Guest {
     /// Counts bytes that the host is about to hold; false where the session may hold no more.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
         let held = self.held.saturating_add(bytes);
-        let fits = held <= MAX_HELD;
+        let fits = held.saturating_add(self.wasi.held()) <= MAX_HELD;
         if fits {
             self.held = held;
         }
@@ -262,13 +277,13 @@ impl Guest {
         })
     }
 
-    fn sender(&self) -> Sender {
+    pub(super) fn sender(&self) -> Sender {
         Sender {
             egress: self.egress.clone(),
             destination: self.scope.destination,
             running: self.running.clone(),
             meter: self.meter.clone(),
-            room: AtomicUsize::new(MAX_HELD.saturating_sub(self.held)),
+            room: AtomicUsize::new(self.room()),
             ctx: self.context(),
         }
     }
@@ -291,10 +306,13 @@ impl Guest {
 
     /// Until requests must be over.
     pub(super) fn left(&self) -> Duration {
-        let left_ms = self.running.as_ref().map_or(self.outside_ms, |running| running.left_ms());
-        // The guest needs time to settle what came of its requests before the call's deadline.
-        Duration::from_millis(left_ms.saturating_sub((left_ms / 10).min(250)).into())
+        usable(self.running.as_ref().map_or(self.outside_ms, |running| running.left_ms()))
     }
+}
+
+/// Of the time left in a call, what requests have: the guest needs some to settle what came of them.
+fn usable(left_ms: u32) -> Duration {
+    Duration::from_millis(left_ms.saturating_sub((left_ms / 10).min(250)).into())
 }
 
 impl From<Signed> for egress::Signed {

@@ -1,4 +1,9 @@
-//! The little of WASI that a standard library needs to start. Everything else of `wasi:` traps when it is called.
+//! The little of WASI that a standard library needs to start, and `wasi:http` with what it takes. Everything else of `wasi:`
+//! traps when it is called.
+
+mod io;
+
+pub use io::{InputStream, IoError, OutputStream, Pollable};
 
 use super::{Guest, presentable};
 use crate::limits::MAX_LOG_LINES;
@@ -15,26 +20,20 @@ struct Datetime {
     nanoseconds: u32,
 }
 
-/// The one stream that there is: standard error.
-struct ErrorStream;
-
-/// `wasi:io/streams.stream-error`. It never happens: what is too much is dropped.
-#[derive(ComponentType, Lift, Lower)]
-#[component(variant)]
-#[allow(dead_code)] // the type of an answer that is not given
-enum StreamError {
-    #[component(name = "last-operation-failed")]
-    LastOperationFailed(Resource<()>),
-    #[component(name = "closed")]
-    Closed,
-}
-
-type OfStream = (Resource<ErrorStream>,);
-type Written = Result<(), StreamError>;
-
-/// Bytes of one write, and of what is kept of one.
-const MAX_WRITE: u64 = 4096;
+/// Bytes of one write to standard error that are kept.
 const MAX_LINE: usize = 4096;
+
+/// Interfaces that are bound by type, once for all components: see `host/sandbox/wit/wasi.wit`.
+const BOUND: [&str; 8] = [
+    "clocks/monotonic-clock",
+    "http/outgoing-handler",
+    "http/types",
+    "io/error",
+    "io/poll",
+    "io/streams",
+    "random/insecure",
+    "random/random",
+];
 
 type Context<'a> = StoreContextMut<'a, Guest>;
 
@@ -42,15 +41,12 @@ type Context<'a> = StoreContextMut<'a, Guest>;
 pub(crate) fn link(linker: &mut Linker<Guest>, component: &Component) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     for (name, import) in component.component_type().imports(&engine) {
-        let Some(interface) = interface(name) else { continue };
+        let Some(interface) = interface(name).filter(|interface| !BOUND.contains(interface)) else { continue };
         let ComponentItem::ComponentInstance(instance) = import.ty else { continue };
         let mut linked = linker.instance(name)?;
         for (item, export) in instance.exports(&engine) {
             match export.ty {
-                ComponentItem::Resource(_) if item == "output-stream" => {
-                    linked.resource(item, ResourceType::host::<ErrorStream>(), |_, _| Ok(()))?;
-                }
-                ComponentItem::Resource(_) => linked.resource(item, ResourceType::host::<()>(), |_, _| Ok(()))?,
+                ComponentItem::Resource(_) => resource(&mut linked, item)?,
                 ComponentItem::ComponentFunc(_) => function(&mut linked, interface, item)?,
                 _ => {}
             }
@@ -64,18 +60,30 @@ fn interface(name: &str) -> Option<&str> {
     name.strip_prefix("wasi:")?.split('@').next()
 }
 
+/// A type that an interface has, of its own or of `wasi:io`.
+fn resource(linked: &mut LinkerInstance<'_, Guest>, name: &str) -> wasmtime::Result<()> {
+    match name {
+        "error" => shared::<IoError>(linked, name),
+        "pollable" => shared::<Pollable>(linked, name),
+        "input-stream" => shared::<InputStream>(linked, name),
+        "output-stream" => shared::<OutputStream>(linked, name),
+        // No guest ever gets one.
+        _ => linked.resource(name, ResourceType::host::<()>(), |_, _| Ok(())),
+    }
+}
+
+fn shared<T: Send + 'static>(linked: &mut LinkerInstance<'_, Guest>, name: &str) -> wasmtime::Result<()> {
+    linked.resource(name, ResourceType::host::<T>(), |mut store, rep| {
+        store.data_mut().table.delete(Resource::<T>::new_own(rep))?;
+        Ok(())
+    })
+}
+
 fn function(linked: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str) -> wasmtime::Result<()> {
     match (interface, name) {
         ("cli/environment", "get-environment") => linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((no_pairs(),))),
         ("cli/environment", "get-arguments") => linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((no_texts(),))),
         ("cli/environment", "initial-cwd") => linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((None::<String>,))),
-        ("clocks/monotonic-clock", "now") => {
-            // Coarse: milliseconds. Guests time nothing finer.
-            linked.func_wrap(name, |store: Context<'_>, (): ()| Ok((nanoseconds(store.data().clock.monotonic_ms()),)))
-        }
-        ("clocks/monotonic-clock", "resolution") => {
-            linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((nanoseconds(1),)))
-        }
         ("clocks/wall-clock", "now") => linked.func_wrap(name, |store: Context<'_>, (): ()| Ok((wall_time(&store),))),
         ("clocks/wall-clock", "resolution") => {
             linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((Datetime { seconds: 0, nanoseconds: 1_000_000 },)))
@@ -84,25 +92,10 @@ fn function(linked: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
         ("random/insecure-seed", "insecure-seed") => {
             linked.func_wrap(name, |_: Context<'_>, (): ()| Ok(((some_number(), some_number()),)))
         }
-        ("cli/stderr", "get-stderr") => {
-            linked.func_wrap(name, |_: Context<'_>, (): ()| Ok((Resource::<ErrorStream>::new_own(0),)))
-        }
-        ("io/streams", "[method]output-stream.check-write") => {
-            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Ok::<_, StreamError>(MAX_WRITE),)))
-        }
-        ("io/streams", "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush") => linked
-            .func_wrap(name, |store: Context<'_>, (_, bytes): (Resource<ErrorStream>, Vec<u8>)| {
-                write_to_log(store, &bytes);
-                Ok((Written::Ok(()),))
-            }),
-        ("io/streams", "[method]output-stream.flush" | "[method]output-stream.blocking-flush") => {
-            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Written::Ok(()),)))
-        }
-        // It is always ready.
-        ("io/streams", "[method]output-stream.subscribe") => {
-            linked.func_wrap(name, |_: Context<'_>, _: OfStream| Ok((Resource::<()>::new_own(0),)))
-        }
-        ("io/poll", "[method]pollable.block") => linked.func_wrap(name, |_: Context<'_>, _: (Resource<()>,)| Ok(())),
+        ("cli/stderr", "get-stderr") => linked.func_wrap(name, |mut store: Context<'_>, (): ()| {
+            let stream: Resource<OutputStream> = store.data_mut().table.push(OutputStream::Log)?;
+            Ok((stream,))
+        }),
         _ => {
             let missing = format!("wasi:{interface}#{name} is not offered to connectors");
             linked.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone())))
@@ -111,8 +104,7 @@ fn function(linked: &mut LinkerInstance<'_, Guest>, interface: &str, name: &str)
 }
 
 /// What a guest writes as it panics goes to the log, as lines of its own and with the same bound.
-fn write_to_log(mut store: Context<'_>, bytes: &[u8]) {
-    let guest = store.data_mut();
+fn write_to_log(guest: &mut Guest, bytes: &[u8]) {
     guest.log_lines = guest.log_lines.saturating_add(1);
     if guest.log_lines > MAX_LOG_LINES {
         return;
@@ -129,10 +121,6 @@ fn no_pairs() -> Vec<(String, String)> {
 
 fn no_texts() -> Vec<String> {
     Vec::new()
-}
-
-const fn nanoseconds(ms: u64) -> u64 {
-    ms.saturating_mul(1_000_000)
 }
 
 fn wall_time(store: &Context<'_>) -> Datetime {

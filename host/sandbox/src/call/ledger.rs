@@ -1,6 +1,7 @@
 //! What the record of each event of a call keeps, within bounds.
 
 use super::SettledEvent;
+use crate::egress::Traffic;
 use railhead_model::{BodyPart, Exchange, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub(super) struct Ledger {
     pub(super) bytes: usize,
     /// Not handed on yet.
     pub(super) settled: Vec<SettledEvent>,
+    /// Streams that the call uses: the last ones.
+    pub(super) streams: VecDeque<Arc<Traffic>>,
+    /// True once a stream may have carried events.
+    pub(super) written: bool,
 }
 
 #[derive(Clone, Default)]
@@ -36,6 +41,19 @@ pub(super) struct Entry {
 }
 
 impl Ledger {
+    /// Keeps what a stream counts.
+    pub(super) fn count(&mut self, traffic: Arc<Traffic>) {
+        self.streams.push_back(traffic);
+        if self.streams.len() > MAX_EXCHANGES {
+            self.streams.pop_front();
+        }
+    }
+
+    /// What streams exchanged so far, for an event of which nothing else is on record.
+    pub(super) fn of_streams(&self) -> VecDeque<(Arc<Exchange>, usize)> {
+        self.streams.iter().map(|traffic| (Arc::new(traffic.exchange()), 0)).collect()
+    }
+
     /// Keeps an exchange for those of the events whose records are still open.
     pub(super) fn keep(&mut self, events: &[u32], mut exchange: Exchange) {
         let mut bytes = size(&exchange);

@@ -157,6 +157,13 @@ pub(super) fn response(response: &Response, ctx: &SendContext) -> ExchangeRespon
     }
 }
 
+/// Bytes that a connector shows, masked before.
+pub(crate) fn shown(bytes: &[u8]) -> Vec<BodyPart> {
+    let mut shown = Shown { parts: Vec::new(), left: MAX_CAPTURE };
+    shown.bytes(bytes);
+    shown.parts
+}
+
 fn omitted(bytes: u64) -> Vec<BodyPart> {
     if bytes == 0 { Vec::new() } else { vec![BodyPart::Omitted(bytes)] }
 }

@@ -129,12 +129,19 @@ impl Clients {
         builder.build().map_err(|error| errors::of(error, route.host))
     }
 
-    /// Verifier and cipher suites are shared; TLS sessions are the destination's own, for they can be told apart on the wire.
-    fn tls_for(&self, route: Route<'_>) -> Result<ClientConfig, Failure> {
+    /// What a connection is made with that keeps no TLS session.
+    pub(super) fn tls_of(&self, identity: Option<&Identity>) -> Result<ClientConfig, Failure> {
         let mut tls = self.tls.clone();
-        if let Some(identity) = route.identity {
+        if let Some(identity) = identity {
             super::tls::with_identity(&mut tls, identity)?;
         }
+        tls.resumption = Resumption::disabled();
+        Ok(tls)
+    }
+
+    /// Verifier and cipher suites are shared; TLS sessions are the destination's own, for they can be told apart on the wire.
+    fn tls_for(&self, route: Route<'_>) -> Result<ClientConfig, Failure> {
+        let mut tls = self.tls_of(route.identity)?;
         tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
         tls.alpn_protocols =
             if route.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };

@@ -44,7 +44,8 @@ fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     }
 }
 
-fn of_io(kind: io::ErrorKind, connecting: bool, host: &str) -> Failure {
+/// An I/O error: while it connected, or after that.
+pub(super) fn of_io(kind: io::ErrorKind, connecting: bool, host: &str) -> Failure {
     use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut, UnexpectedEof};
     let connect = |code, message: String| Failure::new(FailureKind::Connect, code, message);
     match (connecting, kind) {
@@ -73,7 +74,8 @@ fn of_io(kind: io::ErrorKind, connecting: bool, host: &str) -> Failure {
     }
 }
 
-fn of_tls(error: &rustls::Error, host: &str) -> Failure {
+/// Why there is no verified TLS.
+pub(super) fn of_tls(error: &rustls::Error, host: &str) -> Failure {
     use rustls::CertificateError as Certificate;
     let (code, what) = match error {
         rustls::Error::InvalidCertificate(why) => {
@@ -145,7 +147,8 @@ fn closed(host: &str) -> Failure {
     )
 }
 
-fn connect_timeout(host: &str) -> Failure {
+/// Nobody accepted.
+pub(super) fn connect_timeout(host: &str) -> Failure {
     Failure::new(FailureKind::Connect, "connect-timeout", format!("{host} did not accept a connection in time."))
 }
 

@@ -1,8 +1,9 @@
 //! From pieces to a request: judged by name, captured, filled in, compressed, signed. In that order.
 
 use super::failure::{Failure, FailureKind};
-use super::outgoing::{MAX_BODY, Outgoing, Part, Signer, Target};
+use super::outgoing::{MAX_BODY, Outgoing, Part, Target};
 use super::{AllowedOrigin, Purpose, SendContext, capture, headers, origin, sign};
+use crate::compression::Codec;
 use crate::secret::{Encoding, Masker, Secret, encode};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
@@ -10,7 +11,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use railhead_model::ExchangeRequest;
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::borrow::Cow;
-use std::io::Write as _;
 use std::sync::Arc;
 use url::Url;
 use zeroize::Zeroizing;
@@ -85,21 +85,23 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
     let mut headers = fill_headers(&outgoing.headers)?;
     let mut body = join(&outgoing.body)?;
     let mut added = add_defaults(&mut headers, &method, &body);
-    if outgoing.gzip {
-        body = gzip(&body)?;
-        added.push(encoded_as_gzip(&mut headers)?);
+    if let Some(coding) = outgoing.coding {
+        added.push(set_coding(&mut headers, coding)?);
+        body = coding.compress(None, &body)?.into();
     }
     captured.body_bytes = body.len() as u64;
     if !outgoing.signers.is_empty() {
-        let timestamp = ctx.clock.now().0.div_euclid(1000).to_string();
-        let mut wire = sign::Wire { headers: &mut headers, body: &body, timestamp: &timestamp, left: sign::MAX_SIGNED };
+        let now = ctx.clock.now();
+        let (timestamp, left) = (now.0.div_euclid(1000).to_string(), sign::MAX_SIGNED);
+        let (method, url, timestamp) = (&method, &url, timestamp.as_str());
+        let mut wire = sign::Wire { method, url, headers: &mut headers, body: &body, now, timestamp, left };
         for signer in &outgoing.signers {
-            let name = sign::run(signer, &mut wire)?;
-            if sign::continues(signer) {
-                added.retain(|earlier| *earlier != name);
-                captured.headers.retain(|header| header.0 != name.as_str());
+            let names = sign::run(signer, &mut wire)?;
+            if sign::takes_place(signer) {
+                added.retain(|earlier| !names.contains(earlier));
+                captured.headers.retain(|header| !names.iter().any(|name| header.0 == name.as_str()));
             }
-            added.push(name);
+            added.extend(names);
         }
     }
     captured.headers.extend(capture::added(&headers, &added, &masker));
@@ -145,6 +147,18 @@ fn judge<'a>(url: &Url, ctx: &'a SendContext) -> Result<Vec<&'a AllowedOrigin>, 
     }
 }
 
+/// Judges whether a secret may go where this URL points to, by name.
+pub(crate) fn may_go(allowed: &[AllowedOrigin], secret: &Secret, url: &str) -> Result<(), Failure> {
+    let url = origin::parse(url)?;
+    let (scheme, host, port) = origin::parts(&url)?;
+    let mut holding = allowed.iter().filter(|origin| origin.holds(scheme, host, port)).peekable();
+    if holding.peek().is_none() {
+        let message = format!("{scheme}://{host}:{port} is not among the places that this destination may send to.");
+        return Err(Failure::denied("origin-not-allowed", message));
+    }
+    if holding.any(|origin| secret.may_go_to(&origin.name)) { Ok(()) } else { Err(not_for_origin(secret)) }
+}
+
 fn judge_secret(secret: &Secret, origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<(), Failure> {
     if secret.usage() == CredentialUse::Exchange && ctx.purpose != Purpose::Exchange {
         return Err(Failure::denied(
@@ -155,13 +169,17 @@ fn judge_secret(secret: &Secret, origins: &[&AllowedOrigin], ctx: &SendContext) 
     if origins.iter().any(|origin| secret.may_go_to(&origin.name)) {
         return Ok(());
     }
+    Err(not_for_origin(secret))
+}
+
+fn not_for_origin(secret: &Secret) -> Failure {
     let message = format!("The connector's manifest does not allow the credential `{}` to go there.", secret.field());
-    Err(Failure::denied("secret-not-for-origin", message))
+    Failure::denied("secret-not-for-origin", message)
 }
 
 /// The TLS identity of the origins that a request goes to. One that expired is told to its owner: a peer would only
 /// refuse the handshake.
-fn identity(origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<Option<Arc<Secret>>, Failure> {
+pub(super) fn identity(origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<Option<Arc<Secret>>, Failure> {
     let serves = |secret: &&Arc<Secret>| origins.iter().any(|origin| secret.may_go_to(&origin.name));
     let Some(secret) = ctx.identities.iter().find(serves) else { return Ok(None) };
     match secret.check_at(ctx.clock.now()) {
@@ -184,7 +202,7 @@ pub(super) fn secrets(outgoing: &Outgoing) -> impl Iterator<Item = &Arc<Secret>>
         Part::Secret(secret, _) => Some(secret),
         Part::Bytes(_) | Part::EventData(..) | Part::EventBase64(..) => None,
     });
-    let keys = outgoing.signers.iter().flat_map(|Signer::Header { keys, .. }| keys);
+    let keys = outgoing.signers.iter().flat_map(super::outgoing::Signer::keys);
     url.into_iter().chain(parts).chain(keys)
 }
 
@@ -302,17 +320,10 @@ fn add_defaults(headers: &mut HeaderMap, method: &Method, body: &Bytes) -> Vec<H
     vec![USER_AGENT]
 }
 
-fn gzip(body: &[u8]) -> Result<Bytes, Failure> {
-    let wrong = |_| Failure::new(FailureKind::Other, "compression-failed", "The body could not be compressed.");
-    let mut out = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 2), flate2::Compression::fast());
-    out.write_all(body).map_err(wrong)?;
-    Ok(out.finish().map_err(wrong)?.into())
-}
-
-fn encoded_as_gzip(headers: &mut HeaderMap) -> Result<HeaderName, Failure> {
+fn set_coding(headers: &mut HeaderMap, coding: Codec) -> Result<HeaderName, Failure> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Failure::invalid("header-invalid", "`content-encoding` is set by the host when it compresses."));
     }
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     Ok(CONTENT_ENCODING)
 }

@@ -1,14 +1,14 @@
 //! Where a session may send to, by name: judged before any DNS query.
 
 use super::failure::Failure;
-use url::Url;
+use url::{Host, Url};
 
 /// An origin that a destination's manifest and configuration allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigin {
     /// The manifest's name of it; credential fields refer to it.
     pub name: String,
-    /// `https`, or `http`.
+    /// `https`, or `http`; `tcp` of a server that streams connect to.
     pub scheme: String,
     /// As `url` normalizes it: lower case, IDNA in ASCII, IPv4 in dotted decimal, IPv6 in brackets.
     pub host: String,
@@ -16,6 +16,8 @@ pub struct AllowedOrigin {
     pub port: u16,
     /// `send` to it is refused; a token exchange is allowed.
     pub token_endpoint: bool,
+    /// Of a server: hosts of this domain and below it are allowed too, at any port.
+    pub discover: Option<String>,
 }
 
 impl AllowedOrigin {
@@ -26,12 +28,62 @@ impl AllowedOrigin {
     pub fn of(name: &str, url: &str, token_endpoint: bool) -> Result<Self, Failure> {
         let url = parse(url)?;
         let (scheme, host, port) = parts(&url)?;
-        Ok(Self { name: name.to_owned(), scheme: scheme.to_owned(), host: host.to_owned(), port, token_endpoint })
+        Ok(Self {
+            name: name.to_owned(),
+            scheme: scheme.to_owned(),
+            host: host.to_owned(),
+            port,
+            token_endpoint,
+            discover: None,
+        })
+    }
+
+    /// The server that streams connect to. `discover`: hosts that it tells of are allowed too, where they lie under its
+    /// parent domain.
+    ///
+    /// # Errors
+    /// `host-invalid` if it is neither a name nor an address.
+    pub fn server(name: &str, host: &str, port: u16, discover: bool) -> Result<Self, Failure> {
+        let host = self::host(host)?;
+        let discover = discover.then(|| parent(&host));
+        let (name, scheme) = (name.to_owned(), "tcp".to_owned());
+        Ok(Self { name, scheme, host: host.to_string(), port, token_endpoint: false, discover })
+    }
+
+    /// True if a stream may connect there.
+    pub(super) fn reaches(&self, host: &str, port: u16) -> bool {
+        self.holds("tcp", host, port) || self.discovers(host)
+    }
+
+    /// True if this may be the name of a host, or of a service, that its server tells of.
+    pub(super) fn discovers(&self, name: &str) -> bool {
+        self.discover.as_deref().is_some_and(|domain| {
+            name.strip_suffix(domain).is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        })
     }
 
     /// True if the URL lies in it.
     pub(super) fn holds(&self, scheme: &str, host: &str, port: u16) -> bool {
         self.port == port && self.scheme == scheme && self.host == host
+    }
+}
+
+/// Reads a host that a stream is to connect to, in one spelling: see [`AllowedOrigin::host`].
+pub(super) fn host(text: &str) -> Result<Host, Failure> {
+    let bare = text.parse().map(Host::Ipv6);
+    let text = text.strip_suffix('.').unwrap_or(text);
+    bare.or_else(|_| Host::parse(text)).map_err(|_| {
+        let message = "The host must be a name or an address, without a scheme, a port or a path.";
+        Failure::invalid("host-invalid", message)
+    })
+}
+
+/// The domain that the hosts of one service share: without the first label where two are left. Of an address itself.
+fn parent(host: &Host) -> String {
+    let Host::Domain(name) = host else { return host.to_string() };
+    match name.split_once('.') {
+        Some((_, parent)) if parent.contains('.') => parent.to_owned(),
+        _ => name.clone(),
     }
 }
 

@@ -3,6 +3,9 @@
 use super::failure::{Failure, FailureKind};
 use super::fill::{self, Place, allow_use};
 use super::headers;
+use super::sign_aws::{self, AwsSigner};
+use super::sign_azure::{self, AzureSigner};
+use crate::compression::Codec;
 use crate::secret::{Encoding, Secret};
 use bytes::Bytes;
 use railhead_model::manifest::CredentialKind;
@@ -117,6 +120,38 @@ pub enum Signer {
         /// How a signature is written.
         encoding: Encoding,
     },
+    /// AWS Signature Version 4: after all signature headers, over what they wrote too.
+    Aws(AwsSigner),
+    /// The shared key of an Azure Storage account: the same.
+    Azure(AzureSigner),
+}
+
+impl Signer {
+    /// The keys that it signs with.
+    pub(super) fn keys(&self) -> &[Arc<Secret>] {
+        match self {
+            Self::Header { keys, .. } => keys,
+            Self::Aws(signer) => std::slice::from_ref(&signer.keys),
+            Self::Azure(signer) => std::slice::from_ref(&signer.key),
+        }
+    }
+
+    /// True if it signs the request as a whole: it runs last, and there is one such.
+    const fn is_whole(&self) -> bool {
+        match self {
+            Self::Header { .. } => false,
+            Self::Aws(_) | Self::Azure(_) => true,
+        }
+    }
+
+    /// Headers that it adds.
+    const fn headers(&self) -> usize {
+        match self {
+            Self::Header { .. } => 1,
+            Self::Aws(_) => sign_aws::HEADERS,
+            Self::Azure(_) => sign_azure::HEADERS,
+        }
+    }
 }
 
 /// A request under construction.
@@ -132,7 +167,7 @@ pub struct Outgoing {
     pub(super) carries: Vec<u32>,
     pub(super) timeout: Option<Duration>,
     pub(super) http2: bool,
-    pub(super) gzip: bool,
+    pub(super) coding: Option<Codec>,
     pub(super) signers: Vec<Signer>,
 }
 
@@ -164,7 +199,7 @@ impl Outgoing {
             carries: Vec::new(),
             timeout: None,
             http2: false,
-            gzip: false,
+            coding: None,
             signers: Vec::new(),
         }
     }
@@ -189,7 +224,7 @@ impl Outgoing {
                 }
             }
         }
-        self.room_for_header()?;
+        self.room_for_headers(1)?;
         self.headers.push((name, value));
         Ok(())
     }
@@ -233,12 +268,12 @@ impl Outgoing {
     /// Has the host compress the body, after secrets are filled in. Sets `content-encoding`.
     ///
     /// # Errors
-    /// `coding-unknown` for anything but `gzip`.
+    /// `coding-unknown` for anything but `gzip` and `zstd`.
     pub fn compress(&mut self, coding: &str) -> Result<(), Failure> {
-        if coding != "gzip" {
-            return Err(Failure::invalid("coding-unknown", "This host compresses request bodies with gzip."));
-        }
-        self.gzip = true;
+        let known = Codec::parse(coding).filter(|codec| codec.is_http());
+        self.coding = Some(known.ok_or_else(|| {
+            Failure::invalid("coding-unknown", "This host compresses request bodies with `gzip` or `zstd`.")
+        })?);
         Ok(())
     }
 
@@ -270,8 +305,12 @@ impl Outgoing {
     /// errors of [`Outgoing::header`].
     pub fn sign(&mut self, signer: Signer) -> Result<(), Failure> {
         super::sign::check(&signer)?;
-        self.room_for_header()?;
-        self.signers.push(signer);
+        self.room_for_headers(signer.headers())?;
+        let before_last = self.signers.iter().position(Signer::is_whole);
+        if before_last.is_some() && signer.is_whole() {
+            return Err(Failure::invalid("signed-twice", "A request as a whole is signed once."));
+        }
+        self.signers.insert(before_last.unwrap_or(self.signers.len()), signer);
         Ok(())
     }
 
@@ -286,8 +325,9 @@ impl Outgoing {
         &self.target
     }
 
-    fn room_for_header(&self) -> Result<(), Failure> {
-        if self.headers.len() + self.signers.len() >= MAX_HEADERS {
+    fn room_for_headers(&self, more: usize) -> Result<(), Failure> {
+        let signed: usize = self.signers.iter().map(Signer::headers).sum();
+        if self.headers.len() + signed + more > MAX_HEADERS {
             return Err(Failure::invalid("too-many-headers", "A request has at most 100 headers."));
         }
         Ok(())

@@ -88,7 +88,8 @@ impl EgressPolicy {
         }
     }
 
-    fn lists(&self, ip: IpAddr) -> bool {
+    /// True if the operator allows this address's network by name.
+    pub(super) fn lists(&self, ip: IpAddr) -> bool {
         self.allow.iter().any(|net| net.contains(&ip))
     }
 

@@ -1,5 +1,7 @@
 //! Names to addresses: what the policy refuses is taken out after resolution, so that no name can lead inside.
 
+mod services;
+
 use super::failure::{Failure, FailureKind};
 use super::policy::EgressPolicy;
 use super::timing::{self, Stopwatch};
@@ -17,6 +19,25 @@ pub trait Names: Send + Sync + 'static {
     /// # Errors
     /// The resolver's own.
     async fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>>;
+
+    /// Every SRV record of a name; none where there is no such name.
+    ///
+    /// # Errors
+    /// The resolver's own.
+    async fn services(&self, name: &str) -> io::Result<Vec<Service>>;
+}
+
+/// An SRV record (RFC 2782).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Of the host.
+    pub host: String,
+    /// Where it listens.
+    pub port: u16,
+    /// Lower ones come first.
+    pub priority: u16,
+    /// Of one priority, heavier ones are to be taken more often.
+    pub weight: u16,
 }
 
 /// The machine's resolver.
@@ -27,6 +48,10 @@ pub struct SystemNames;
 impl Names for SystemNames {
     async fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
+    }
+
+    async fn services(&self, name: &str) -> io::Result<Vec<Service>> {
+        services::of(name).await
     }
 }
 

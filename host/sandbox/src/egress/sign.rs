@@ -4,16 +4,24 @@ use super::failure::{Failure, FailureKind};
 use super::fill::{self, Place};
 use super::headers;
 use super::outgoing::{Algorithm, Signed, Signer};
+use super::{sign_aws, sign_azure};
 use crate::secret::{Secret, encode};
 use aws_lc_rs::hmac;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use railhead_model::Timestamp;
+use railhead_model::manifest::CredentialKind;
 use std::sync::Arc;
+use url::Url;
 
 /// What signers see of a request.
 pub(super) struct Wire<'a> {
+    pub(super) method: &'a Method,
+    pub(super) url: &'a Url,
     pub(super) headers: &'a mut HeaderMap,
     pub(super) body: &'a [u8],
-    /// Seconds since the epoch, in decimal.
+    /// When it is signed; the same for all signers.
+    pub(super) now: Timestamp,
+    /// The same in seconds since the epoch, in decimal.
     pub(super) timestamp: &'a str,
     /// Bytes that may still be signed: one signer can name the body any number of times.
     pub(super) left: usize,
@@ -24,7 +32,37 @@ pub(super) const MAX_SIGNED: usize = 4 * super::outgoing::MAX_BODY;
 
 /// Judges a signer before anything is sent: header, texts and keys.
 pub(super) fn check(signer: &Signer) -> Result<(), Failure> {
-    let Signer::Header { name, before, each, join, message: _, keys, algorithm, encoding: _ } = signer;
+    match signer {
+        Signer::Header { .. } => check_header(signer),
+        Signer::Aws(signer) => sign_aws::check(signer),
+        Signer::Azure(signer) => sign_azure::check(signer),
+    }
+}
+
+/// Runs one signer: adds its headers, and says which. Where [`takes_place`], earlier ones of that name are gone.
+pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<Vec<HeaderName>, Failure> {
+    match signer {
+        Signer::Header { .. } => header_signature(signer, wire),
+        Signer::Aws(signer) => sign_aws::run(signer, wire),
+        Signer::Azure(signer) => sign_azure::run(signer, wire),
+    }
+}
+
+/// True if its headers take the place of earlier ones of their names: its own form has them once, or what stands before
+/// its signatures holds the header that it writes, so that signatures of several schemes stand in one value.
+pub(super) fn takes_place(signer: &Signer) -> bool {
+    match signer {
+        Signer::Header { name, before, .. } => {
+            before.iter().any(|piece| matches!(piece, Signed::Header(earlier) if earlier.eq_ignore_ascii_case(name)))
+        }
+        Signer::Aws(_) | Signer::Azure(_) => true,
+    }
+}
+
+fn check_header(signer: &Signer) -> Result<(), Failure> {
+    let Signer::Header { name, before, each, join, message: _, keys, algorithm, encoding: _ } = signer else {
+        return Ok(());
+    };
     let name = headers::name(name)?;
     for text in [each, join] {
         headers::check_value(&name, text.as_bytes())?;
@@ -43,7 +81,8 @@ fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
     fill::allow_use(key, Place::Signature)?;
     let suits = match algorithm {
         Algorithm::Ed25519 => key.ed25519().is_some(),
-        _ => key.ed25519().is_none() && !key.bytes().is_empty(),
+        // A part of an AWS key pair's own signature, such as the key of a day, is not to be had so.
+        _ => matches!(key.kind(), CredentialKind::Text | CredentialKind::Bytes),
     };
     if suits {
         return Ok(());
@@ -52,9 +91,10 @@ fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
     Err(Failure::invalid("key-unsuitable", message))
 }
 
-/// Runs one signer: adds its header. One that begins with an earlier value of the same header takes that one's place.
-pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Failure> {
-    let Signer::Header { name, before, each, join, message, keys, algorithm, encoding } = signer;
+fn header_signature(signer: &Signer, wire: &mut Wire<'_>) -> Result<Vec<HeaderName>, Failure> {
+    let Signer::Header { name, before, each, join, message, keys, algorithm, encoding } = signer else {
+        return Ok(Vec::new());
+    };
     let name = headers::name(name)?;
     let mut value = Vec::with_capacity(128);
     for piece in gather(before, wire)? {
@@ -78,7 +118,7 @@ pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Fa
     }
     drop(pieces);
     wire.left = left;
-    if continues(signer) {
+    if takes_place(signer) {
         wire.headers.remove(&name);
     }
     headers::check_value(&name, &value)?;
@@ -86,13 +126,7 @@ pub(super) fn run(signer: &Signer, wire: &mut Wire<'_>) -> Result<HeaderName, Fa
         Failure::invalid("header-invalid", format!("The signature in `{name}` cannot stand in a header."))
     })?;
     wire.headers.append(name.clone(), made);
-    Ok(name)
-}
-
-/// True if what stands before its signatures holds the header that it writes: signatures of several schemes in one value.
-pub(super) fn continues(signer: &Signer) -> bool {
-    let Signer::Header { name, before, .. } = signer;
-    before.iter().any(|piece| matches!(piece, Signed::Header(earlier) if earlier.eq_ignore_ascii_case(name)))
+    Ok(vec![name])
 }
 
 fn gather<'a>(pieces: &'a [Signed], wire: &'a Wire<'_>) -> Result<Vec<std::borrow::Cow<'a, [u8]>>, Failure> {

@@ -4,6 +4,7 @@
 use super::{LoadError, imports};
 use railhead_model::Manifest;
 use railhead_model::manifest::{CredentialField, CredentialKind, CredentialUse, Place, SECTION};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures};
@@ -29,8 +30,39 @@ const EXPORT: &str = "railhead:plugin/destination@0.1.0";
 /// The version of the contract that this host speaks.
 const CONTRACT: &str = "0.1.0";
 
-/// Checks a component and reads its manifest.
-pub(super) fn inspect(component: &[u8]) -> Result<Manifest, LoadError> {
+/// What a component is, as far as can be seen without running it.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The interfaces that it imports, and of each the functions that it calls: `railhead:plugin/http@0.1.0#send`.
+    pub imports: Vec<String>,
+    /// Its size.
+    pub bytes: usize,
+    /// Of all of it, in hexadecimal: what an approval binds.
+    pub sha256: String,
+}
+
+impl Inspected {
+    /// True if it asks to see the bytes of secrets.
+    #[must_use]
+    pub fn is_revealing(&self) -> bool {
+        self.imports.iter().any(|import| import.starts_with("railhead:plugin/revealing@"))
+    }
+}
+
+/// Checks a component as it is checked before it is compiled, and says what it is. Nothing of it runs.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn inspect(component: &[u8]) -> Result<Inspected, LoadError> {
+    let (manifest, imports) = checked(component)?;
+    let sha256 = hex::encode(Sha256::digest(component));
+    Ok(Inspected { manifest, imports, bytes: component.len(), sha256 })
+}
+
+/// Checks a component and reads its manifest and its imports.
+pub(super) fn checked(component: &[u8]) -> Result<(Manifest, Vec<String>), LoadError> {
     if component.len() > MAX_COMPONENT {
         return Err(LoadError::TooLarge { bytes: component.len(), most: MAX_COMPONENT });
     }
@@ -43,14 +75,21 @@ pub(super) fn inspect(component: &[u8]) -> Result<Manifest, LoadError> {
         WasmFeatures::default() - WasmFeatures::THREADS - WasmFeatures::MULTI_MEMORY - WasmFeatures::MEMORY64;
     let types = Validator::new_with_features(features).validate_all(component).map_err(invalid)?;
     let types = types.as_ref();
+    let mut imports = Vec::new();
     for name in &found.imports {
         let entity = types.component_item_for_import(name).map(|item| item.ty);
         check_import(name, entity, &types)?;
+        if let Some(ComponentEntityType::Instance(id)) = entity {
+            imports.push((*name).to_owned());
+            let functions =
+                types[id].exports.iter().filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
+            imports.extend(functions.map(|(function, _)| format!("{name}#{function}")));
+        }
     }
     if types.component_item_for_export(EXPORT).is_none() {
         return Err(LoadError::MissingExport(EXPORT.to_owned()));
     }
-    manifest(&found.manifests)
+    Ok((manifest(&found.manifests)?, imports))
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
@@ -171,6 +210,16 @@ fn fits_its_use(field: &CredentialField) -> bool {
     (field.kind == CredentialKind::TlsIdentity) == (field.usage == CredentialUse::TlsIdentity)
 }
 
+/// What is the operator's goes nowhere that a tenant chooses, and nobody reads it back.
+fn is_bound(field: &CredentialField, manifest: &Manifest) -> bool {
+    let bound = manifest.origins.iter().filter(|origin| field.origins.contains(&origin.name));
+    let fixed = |place: &Place| matches!(place, Place::Literal(_) | Place::Template(_));
+    !field.origins.is_empty()
+        && bound.into_iter().all(|origin| fixed(&origin.place))
+        && !field.shared
+        && field.generate.is_none()
+}
+
 /// What the schema of a manifest cannot say: that names refer to something.
 fn check_manifest(manifest: &Manifest) -> Result<(), String> {
     if manifest.contract != CONTRACT {
@@ -196,12 +245,57 @@ fn check_manifest(manifest: &Manifest) -> Result<(), String> {
     if let Some(field) = manifest.credentials.iter().find(|field| !fits_its_use(field)) {
         return Err(format!("credentials: the use of {} does not go with its kind", field.name));
     }
+    if let Some(field) = manifest.credentials.iter().find(|field| field.operator && !is_bound(field, manifest)) {
+        let rule = "must name its origins, each a literal or a template, and is neither `shared` nor made by the host";
+        return Err(format!("credentials: {} is the operator's: it {rule}", field.name));
+    }
     for origin in &manifest.origins {
         if let Place::Credential(field) = &origin.place
             && !fields.contains(field.as_str())
         {
             return Err(format!("origins: {} is that of the credential {field}, which is not declared", origin.name));
         }
+        if let Place::Tcp(tcp) = &origin.place {
+            if origin.token_endpoint {
+                return Err(format!("origins: {} is a server for streams, which is no token endpoint", origin.name));
+            }
+            if tcp.port.is_none() && tcp.default_port.is_none() {
+                return Err(format!("origins: {} needs `port`, `default_port` or both", origin.name));
+            }
+        }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn judged(operators: Value) -> Result<(), String> {
+        let mut field = json!({"name": "role", "label": "", "kind": "aws", "use": "sign-request", "operator": true});
+        for (name, value) in operators.as_object().unwrap() {
+            field[name] = value.clone();
+        }
+        let manifest = json!({"name": "x", "version": "0.1.0", "contract": CONTRACT, "label": "X", "category": "http",
+            "config_schema": {}, "credentials": [field, {"name": "url", "label": "", "kind": "url", "use": "url"}],
+            "origins": [{"name": "sts", "literal": "https://sts.amazonaws.com", "token_endpoint": true},
+                {"name": "own", "config": "/endpoint"}, {"name": "secret", "credential": "url"}]});
+        check_manifest(&serde_json::from_value(manifest).unwrap())
+    }
+
+    #[test]
+    fn what_is_the_operators_goes_nowhere_that_a_tenant_chooses() {
+        assert_eq!(judged(json!({"origins": ["sts"]})), Ok(()));
+        for wrong in [
+            json!({}),
+            json!({"origins": ["sts", "own"]}),
+            json!({"origins": ["secret"]}),
+            json!({"origins": ["sts"], "shared": true}),
+            json!({"origins": ["sts"], "generate": "ed25519"}),
+        ] {
+            let refused = judged(wrong.clone()).unwrap_err();
+            assert!(refused.contains("role is the operator's"), "{wrong}: {refused}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub(super) struct Finder {
     longest: Vec<u32>,
     /// What follows the root, by byte; 0: nothing.
     root: [u32; 256],
+    /// The first state of each depth.
+    levels: Vec<u32>,
 }
 
 impl Finder {
@@ -32,7 +34,8 @@ impl Finder {
         let size = texts.iter().map(|text| text.len()).sum::<usize>() + 1;
         let mut bytes = Zeroizing::new(Vec::with_capacity(size));
         bytes.push(0);
-        let mut made = Self { bytes, first: Vec::new(), fail: vec![0], longest: vec![0], root: [0; 256] };
+        let mut made =
+            Self { bytes, first: Vec::new(), fail: vec![0], longest: vec![0], root: [0; 256], levels: Vec::new() };
         made.grow(&texts);
         made
     }
@@ -62,12 +65,26 @@ impl Finder {
         found
     }
 
+    /// Bytes at the end of a text that begin one of the texts, which may go on in what comes after it.
+    pub(super) fn begun(&self, text: &[u8]) -> usize {
+        // What is before that is too far away to be part of it.
+        let near = text.get(text.len().saturating_sub(self.levels.len())..).unwrap_or_default();
+        let mut state = near.iter().fold(0, |state, byte| self.step(state, byte.to_ascii_lowercase()));
+        while state != 0 && at_or_0(&self.first, state) == at_or_0(&self.first, state + 1) {
+            state = at_or_0(&self.fail, state); // a whole text: nothing of it is still to come
+        }
+        self.levels.partition_point(|first| *first <= state).saturating_sub(1)
+    }
+
     /// Builds the states, nearest to the root first. Each stands for a range of the sorted texts: those that begin with it.
     fn grow(&mut self, texts: &[Zeroizing<Vec<u8>>]) {
         let mut open = VecDeque::from([(0..texts.len(), 0_usize)]);
         let mut state = 0_u32;
         while let Some((Range { start, end }, depth)) = open.pop_front() {
             self.first.push(self.next_state());
+            if self.levels.len() <= depth {
+                self.levels.push(state);
+            }
             let of = texts.get(start..end).unwrap_or_default();
             // The one that ends here is the first.
             let mut from = usize::from(of.first().is_some_and(|text| text.len() == depth));
@@ -182,6 +199,24 @@ mod tests {
             }
             assert_eq!(found, covered(&texts, text.as_bytes()), "{texts:?} in {text}");
         }
+    }
+
+    #[test]
+    fn what_may_go_on_is_told() {
+        let finder = finder(&["secret-one", "one-two-one", "xsecret"]);
+        for (text, begun) in [
+            ("", 0),
+            ("nothing", 0),
+            ("a SECRET-on", 9),
+            ("secret-one", 3),
+            ("secret-one-t", 5),
+            ("xsecret", 6),
+            ("one-two-one", 3),
+            ("-secret-x", 1),
+        ] {
+            assert_eq!(finder.begun(text.as_bytes()), begun, "{text}");
+        }
+        assert_eq!(super::tests::finder(&[]).begun(b"abc"), 0);
     }
 
     #[test]

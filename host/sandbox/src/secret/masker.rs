@@ -137,14 +137,38 @@ impl Masker {
         String::from_utf8_lossy(masked.as_deref().unwrap_or(value)).into_owned()
     }
 
-    /// The bytes before `end`, masked; `None` if nothing is found before it.
-    fn masked(&self, bytes: &[u8], end: usize) -> Option<Vec<u8>> {
+    /// Where anything that must not come back stands: in order, nothing twice.
+    pub(crate) fn found(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         if self.finders.is_empty() && self.told.is_empty() {
-            return None;
+            return Vec::new();
         }
         let unescaped = Unescaped::of(bytes);
         let found = self.finders.iter().map(|finder| ranges(finder, bytes, unescaped.as_ref()));
-        let found = found.fold(self.told.ranges(bytes, unescaped.as_ref()), joined);
+        found.fold(self.told.ranges(bytes, unescaped.as_ref()), joined)
+    }
+
+    /// Bytes at the end that may be the beginning of something that must not come back, if they go on like that.
+    pub(crate) fn begun(&self, bytes: &[u8]) -> usize {
+        let told = self.told.finder();
+        let finders = || self.finders.iter().chain(&told);
+        let most = self.longest().min(bytes.len());
+        let near = bytes.get(bytes.len() - most..).unwrap_or_default();
+        // An escape that is not whole yet tells nothing: what is before it does.
+        let torn = near.len() - spelling::torn_escape(near);
+        let whole = near.get(..torn).unwrap_or_default();
+        let plain = finders().map(|finder| finder.begun(near)).max().unwrap_or(0);
+        let unescaped = Unescaped::of(whole);
+        let begun = |finder: &Arc<Finder>| match &unescaped {
+            Some(unescaped) => torn - unescaped.begins(unescaped.text.len() - finder.begun(&unescaped.text)).min(torn),
+            None => finder.begun(whole),
+        };
+        let escaped = finders().map(begun).max().filter(|begun| *begun > 0);
+        plain.max(escaped.map_or(0, |begun| begun + near.len() - torn))
+    }
+
+    /// The bytes before `end`, masked; `None` if nothing is found before it.
+    fn masked(&self, bytes: &[u8], end: usize) -> Option<Vec<u8>> {
+        let found = self.found(bytes);
         if found.first().is_none_or(|range| range.start >= end) {
             return None;
         }

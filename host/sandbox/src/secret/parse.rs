@@ -8,8 +8,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use railhead_model::manifest::CredentialKind;
-use rustls::pki_types::PrivatePkcs8KeyDer;
-use rustls::pki_types::pem::PemObject as _;
 use std::collections::BTreeMap;
 use url::Position;
 use zeroize::Zeroizing;
@@ -69,12 +67,14 @@ pub(super) fn value(kind: CredentialKind, given: &[u8]) -> Result<Value, SecretE
         CredentialKind::Headers => headers(text),
         CredentialKind::PrivateKey => private_key(text),
         CredentialKind::Aws => {
-            document(text, &[("access_key_id", "access-key-id")], &["secret_access_key"], &["session_token"])
+            let public = [("access_key_id", "access-key-id"), ("external_id", "external-id")];
+            let keys = document(text, &public, &["secret_access_key"], &["session_token"])?;
+            super::aws::check(&keys).map(|()| keys)
         }
         CredentialKind::GoogleServiceAccount => {
             let public =
                 [("client_email", "client-email"), ("private_key_id", "private-key-id"), ("project_id", "project-id")];
-            document(text, &public, &["private_key"], &[])
+            document(text, &public, &["private_key"], &[]).and_then(super::key::within)
         }
         CredentialKind::TlsIdentity => Identity::parse(text).map(|identity| Value::Identity(Box::new(identity))),
     }
@@ -180,18 +180,11 @@ fn headers(text: &str) -> Result<Value, SecretError> {
     Ok(Value::Headers(map))
 }
 
-/// An Ed25519 key: its seed (32 bytes) or seed and public key (64), in base64, hex or `whsk_…`, or PKCS#8 in PEM. Other
-/// keys in PEM are kept as they are.
+/// An Ed25519 key: its seed (32 bytes) or seed and public key (64), in base64, hex or `whsk_…`. Any key in PEM.
 fn private_key(text: &str) -> Result<Value, SecretError> {
     let wrong = |message: &str| SecretError::new("secret-not-private-key", message);
     if text.trim_start().starts_with("-----BEGIN") {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| wrong("The PEM holds no PKCS#8 private key."))?;
-        let kept = Zeroizing::new(text.as_bytes().to_vec());
-        return Ok(match Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()) {
-            Ok(pair) => Value::Ed25519(kept, Box::new(pair)),
-            Err(_) => Value::Bytes(kept),
-        });
+        return super::key::pem(text);
     }
     let given = bytes(text.trim().strip_prefix("whsk_").unwrap_or(text))?;
     let (seed, public) = given.split_at_checked(32).ok_or_else(|| wrong("An Ed25519 seed has 32 bytes."))?;

@@ -97,6 +97,11 @@ impl Unescaped {
         start as usize..end.copied().unwrap_or(last) as usize
     }
 
+    /// Where a byte of it was written; at its end, where it ends.
+    pub(super) fn begins(&self, at: usize) -> usize {
+        self.begins.get(at).map_or(usize::MAX, |at| *at as usize)
+    }
+
     fn push(&mut self, byte: u8, at: usize) {
         self.text.push(byte);
         self.begins.push(u32::try_from(at).unwrap_or(u32::MAX));
@@ -146,6 +151,26 @@ fn escape(text: &[u8]) -> Option<(Stands, usize)> {
         }
         _ => None,
     }
+}
+
+/// Bytes of an escape that a text ends in, and that is not whole: what comes next is part of it.
+pub(super) fn torn_escape(text: &[u8]) -> usize {
+    let near = text.get(text.len().saturating_sub(MAX_BACKSLASHES + 5)..).unwrap_or_default();
+    let end = |at: usize| near.get(at..).unwrap_or_default();
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
+    let is_torn = |at: &usize| match end(*at) {
+        [b'%', rest @ ..] => rest.len() < 2 && digits(rest),
+        [b'\\', ..] => {
+            let slashes = end(*at).iter().take_while(|byte| **byte == b'\\').count();
+            match end(*at + slashes) {
+                [] => true,
+                [b'u', rest @ ..] => rest.len() < 4 && digits(rest),
+                _ => false,
+            }
+        }
+        _ => false,
+    };
+    (0..near.len()).find(is_torn).map_or(0, |at| near.len() - at)
 }
 
 /// Backslashes before an escaped character: enough for JSON within JSON, three times.

@@ -46,10 +46,14 @@ impl Told {
         state.build();
     }
 
+    /// Of all of them.
+    pub(super) fn finder(&self) -> Option<Arc<Finder>> {
+        self.lock().finder.clone()
+    }
+
     /// Where any of them stands in a text, or in what a text says without its escapes.
     pub(super) fn ranges(&self, text: &[u8], unescaped: Option<&Unescaped>) -> Vec<Range<usize>> {
-        let finder = self.lock().finder.clone();
-        finder.map(|finder| masker::ranges(&finder, text, unescaped)).unwrap_or_default()
+        self.finder().map(|finder| masker::ranges(&finder, text, unescaped)).unwrap_or_default()
     }
 
     /// True if there is nothing to find.
@@ -84,7 +88,7 @@ impl Told {
 
 impl State {
     fn bytes(&self) -> usize {
-        self.tokens.iter().map(|(token, _)| token.bytes().len()).sum()
+        self.tokens.iter().flat_map(|(token, _)| token.values()).map(<[u8]>::len).sum()
     }
 
     fn build(&mut self) {

@@ -25,7 +25,13 @@ async fn world() -> (Sessions, Target) {
     };
     (
         Sessions::new(
-            Surroundings { egress, clock, cpu: Duration::from_secs(1), slow: tokio::runtime::Handle::current() },
+            Surroundings {
+                egress,
+                clock,
+                random: Arc::new(railhead_model::SystemRandom),
+                cpu: Duration::from_secs(1),
+                slow: tokio::runtime::Handle::current(),
+            },
             4,
         ),
         target,

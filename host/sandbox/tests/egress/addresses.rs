@@ -2,7 +2,7 @@
 
 use crate::support::{Peer, context, egress_with};
 use async_trait::async_trait;
-use railhead_sandbox::egress::{AllowedOrigin, Egress, EgressPolicy, FailureKind, Names, Outgoing};
+use railhead_sandbox::egress::{AllowedOrigin, Egress, EgressPolicy, FailureKind, Names, Outgoing, Service};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -127,6 +127,10 @@ impl Names for Fixed {
     async fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
         self.1.fetch_add(1, Ordering::SeqCst);
         Ok(self.0.clone())
+    }
+
+    async fn services(&self, _: &str) -> io::Result<Vec<Service>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -2,6 +2,7 @@
 //! its folder expects, nothing arrives where it should not, no secret is in what the host keeps, and nothing stays behind.
 
 mod canary;
+mod derived;
 mod expected;
 mod log;
 mod previews;
@@ -64,6 +65,22 @@ fn a_canary_that_is_there_is_found() {
     }
     let nothing = search::Found::of(b"nothing of it");
     assert_eq!((nothing.secrets.len(), nothing.planted.len(), nothing.missed().len()), (0, 0, 7));
+}
+
+#[test]
+fn what_is_made_of_secrets_is_made_as_the_standards_say() {
+    // RFC 7677, section 3.
+    let salt = [0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e, 0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81];
+    let [_, client, stored] = derived::scram(b"pencil", &salt, 4_096.try_into().unwrap());
+    let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+    let told = format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}");
+    let proof: Vec<u8> =
+        derived::signed(&stored.1, told.as_bytes()).iter().zip(&client.1).map(|(a, b)| a ^ b).collect();
+    let expected = "747cdb65aa56224e2352137e52d7bdcad6a0f738df30782caa69a2cfb0277554";
+    assert_eq!(hex::encode(proof), expected);
+    // AWS, "Create a signed AWS API request".
+    let [.., signing] = derived::aws("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ["20150830", "us-east-1", "iam"]);
+    assert_eq!(hex::encode(signing.1), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
 }
 
 #[test]

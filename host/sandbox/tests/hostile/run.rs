@@ -109,6 +109,9 @@ pub async fn run(sandbox: &Arc<Sandbox>, guest: &Hostile, number: i64) -> Came {
 fn with_every_kind(mut connector: Arc<Connector>) -> Arc<Connector> {
     let fields = [
         ("text", "place"),
+        ("text", "challenge"),
+        ("text", "wire"),
+        ("aws", "token"),
         ("bytes", "sign-request"),
         ("aws", "sign-request"),
         ("google-service-account", "token"),
@@ -118,7 +121,7 @@ fn with_every_kind(mut connector: Arc<Connector>) -> Arc<Connector> {
         ("headers", "place"),
     ];
     let spare = fields.map(|(kind, usage)| {
-        json!({ "name": format!("spare_{kind}"), "label": "Spare", "kind": kind, "use": usage, "origins": ["nowhere"] })
+        json!({ "name": format!("spare_{kind}_{usage}"), "label": "Spare", "kind": kind, "use": usage, "origins": ["nowhere"] })
     });
     let spare = spare.map(|field| serde_json::from_value::<CredentialField>(field).unwrap());
     Arc::get_mut(&mut connector).expect("nobody has it yet").manifest.credentials.extend(spare);

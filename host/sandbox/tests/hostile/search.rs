@@ -1,6 +1,6 @@
 //! The search for secrets in anything, however they are written.
 
-use super::canary;
+use super::{canary, derived};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub struct Canary {
 
 pub fn all() -> Vec<Canary> {
     let value = |name, value: &[u8]| Canary { name, value: value.to_vec() };
-    vec![
+    let mut all = vec![
         value("text", canary::TEXT.as_bytes()),
         value("bytes", canary::BYTES),
         value("aws secret", canary::AWS_SECRET.as_bytes()),
@@ -33,7 +33,11 @@ pub fn all() -> Vec<Canary> {
         value("token", canary::TOKEN.as_bytes()),
         value("planted", PLANTED.as_bytes()),
         value("planted in quotes", PLANTED_QUOTED.as_bytes()),
-    ]
+    ];
+    // A run may go past midnight.
+    let now = railhead_model::Clock::now(&railhead_model::SystemClock::new()).0 / 1_000;
+    all.extend(derived::made(&[now, now + 86_400]).into_iter().map(|(name, bytes)| value(name, &bytes)));
+    all
 }
 
 /// What is planted, for a configuration: JSON writes the last one as JSON does.

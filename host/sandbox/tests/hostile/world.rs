@@ -1,5 +1,8 @@
 //! The servers that a guest may know of, and the destinations that it is given.
 
+#[path = "streams.rs"]
+mod streams;
+
 use super::canary;
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +16,7 @@ use railhead_model::{Event, EventUid, Timestamp};
 use railhead_sandbox::egress::{Egress, EgressPolicy};
 use railhead_sandbox::{Call, CallEvent, Connector, CredentialValue, SandboxConfig, Target};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,23 +31,31 @@ pub fn egress() -> Arc<Egress> {
     Arc::new(Egress::new(policy, None).unwrap())
 }
 
-/// One guest's own server, one that it has no business with, and a token endpoint.
+/// One guest's own server, one that it has no business with, a token endpoint, and its own server for streams.
 pub struct World {
     pub own: Server,
     pub other: Server,
     pub token: Server,
+    pub streams: SocketAddr,
 }
 
 impl World {
     pub async fn start() -> Self {
         let other = Server::start(String::new()).await;
         let token = Server::start(String::new()).await;
-        Self { own: Server::start(other.origin.clone()).await, other, token }
+        Self { own: Server::start(other.origin.clone()).await, other, token, streams: streams::start().await }
     }
 
     /// A destination of this connector with a secret in each of its fields.
     pub fn target(&self, connector: &Arc<Connector>, number: i64) -> Arc<Target> {
-        let config = json!({ "url": self.own.origin, "other": self.other.origin, "token": self.token.origin });
+        let streams = (self.streams.ip().to_string(), self.streams.port());
+        let config = json!({
+            "url": self.own.origin,
+            "other": self.other.origin,
+            "token": self.token.origin,
+            "host": streams.0,
+            "port": streams.1,
+        });
         self.target_of(connector, number, config, |_| true)
     }
 

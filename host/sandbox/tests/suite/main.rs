@@ -5,4 +5,5 @@ mod loading;
 mod rotation;
 mod sessions;
 mod support;
+mod wasi_http;
 mod webhook;

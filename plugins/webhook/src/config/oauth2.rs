@@ -1,23 +1,34 @@
 //! OAuth 2.0 client credentials, but for the secret, which is a credential.
 
+use railhead_sdk::Schema;
 use serde::Deserialize;
 
 /// How an access token is got.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth2 {
+    /// The token endpoint.
+    #[schema(format = "uri", min_length = 10, max_length = 2048, pattern = r"^https?://[^\s/?#@]+([/?][^\s#]*)?$")]
     pub token_url: String,
+    /// The client's id.
+    #[schema(min_length = 1, max_length = 512)]
     pub client_id: String,
+    /// What the token is to allow, if the server wants to be told; several with a space between them.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub scope: Option<String>,
+    /// Whom the token is for, if the server wants to be told.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 1024)]
     pub audience: Option<String>,
+    /// How the client shows its secret: `basic` in the header `authorization`, `body` in the form.
     #[serde(default)]
+    #[schema(default = "basic")]
     pub client_auth: ClientAuth,
 }
 
 /// Where the client's secret stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuth {
     /// In `authorization`, as RFC 6749 wants every server to take it.

@@ -1,38 +1,64 @@
 //! How requests are signed: the schemes of a configuration.
 
-use super::Unusable;
 use super::template::{self, Piece, Word};
+use railhead_sdk::Schema;
+use railhead_sdk::types::Failure;
 use serde::Deserialize;
 
 /// One way in which requests are signed. Several stand side by side while receivers migrate.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+///
+/// The fields after `scheme` are those of a custom scheme; what it leaves out is Stripe's shape.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
+#[schema(description = "", extend = {
+    "if": { "properties": { "scheme": { "const": "custom" } }, "required": ["scheme"] },
+    "then": { "required": ["header"] },
+    "else": { "maxProperties": 1 }
+})]
 pub struct Signature {
+    /// `standard`, or `custom` with the fields below.
     pub scheme: Scheme,
-    /// This and the fields below are those of a custom scheme; what it leaves out is Stripe's shape.
+    /// The header's name.
     #[serde(default)]
+    #[schema(pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$", examples = ["stripe-signature"], extend = {
+        "not": { "pattern": "^(?i:host|content-length|content-type|user-agent|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|accept-encoding|proxy-.*|webhook-(?:id|timestamp|batch-size)|ce-.*|traceparent|cookie)$" }
+    })]
     pub header: Option<String>,
-    /// What is signed.
+    /// What is signed: text, `{timestamp}` (seconds, as in webhook-timestamp), `{id}` (as in webhook-id) and, once, `{body}`.
     #[serde(default)]
+    #[schema(max_length = 1024, default = "{timestamp}.{body}")]
+    #[schema(pattern = r"^(?:[^{}]|\{timestamp\}|\{id\})*\{body\}(?:[^{}]|\{timestamp\}|\{id\})*$")]
     content: Option<String>,
-    /// Each signature.
+    /// One signature: text and, at its end, `{signature}`.
     #[serde(default)]
+    #[schema(max_length = 256, default = "v1={signature}")]
+    #[schema(pattern = r"^[^{}\u0000-\u0008\u000a-\u001f\u007f]*\{signature\}$")]
     each: Option<String>,
-    /// Stands between two of them.
+    /// What stands between two signatures, while a secret rotates.
     #[serde(default)]
+    #[schema(max_length = 16, default = ",", pattern = r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$")]
     join: Option<String>,
-    /// The header's whole value.
+    /// The header's value: text, `{timestamp}`, `{id}` and, at its end, `{signatures}`.
     #[serde(default)]
+    #[schema(max_length = 1024, default = "t={timestamp},{signatures}")]
+    #[schema(pattern = r"^(?:[^{}\u0000-\u0008\u000a-\u001f\u007f]|\{timestamp\}|\{id\})*\{signatures\}$")]
     value: Option<String>,
+    /// How each signature is written.
     #[serde(default)]
+    #[schema(default = "hex")]
     encoding: Option<Encoding>,
+    /// What the receiver makes of the signing secret: `utf8` takes its characters as the key, `whsec_` and all; `base64` (what
+    /// stands after `whsec_`) and `hex` decode them.
     #[serde(default)]
+    #[schema(default = "utf8")]
     secret_encoding: Option<SecretEncoding>,
+    /// The algorithm. `hmac-sha1` is for receivers that know nothing better.
     #[serde(default)]
+    #[schema(default = "hmac-sha256")]
     algorithm: Option<Algorithm>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// Standard Webhooks 1.0.
@@ -42,7 +68,7 @@ pub enum Scheme {
 }
 
 /// How a signature is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     #[default]
@@ -51,7 +77,7 @@ pub enum Encoding {
 }
 
 /// What receivers make of the signing secret's characters before they use it as a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretEncoding {
     /// Nothing: the characters are the key.
@@ -62,7 +88,7 @@ pub enum SecretEncoding {
     Hex,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     #[default]
@@ -105,7 +131,7 @@ impl Signature {
     /// # Errors
     /// `invalid-config`: fields of the one in the other. `invalid-template`: words that it does not know, something after
     /// the signatures, a body that is not signed, or characters that a header cannot hold.
-    pub fn custom(&self) -> Result<Option<Custom>, Unusable> {
+    pub fn custom(&self) -> Result<Option<Custom>, Failure> {
         let header = match (self.scheme, &self.header) {
             (Scheme::Standard, _) if *self == Self::STANDARD => return Ok(None),
             (Scheme::Standard, _) => return Err(misplaced("the scheme standard has no other fields")),
@@ -156,12 +182,12 @@ const fn name(algorithm: Algorithm, secret_encoding: SecretEncoding) -> &'static
     }
 }
 
-fn misplaced(why: &str) -> Unusable {
-    Unusable { code: "invalid-config", message: format!("signatures: {why}.") }
+fn misplaced(why: &str) -> Failure {
+    Failure::invalid("invalid-config", format!("signatures: {why}."))
 }
 
-fn wrong(field: &str, why: &str) -> Unusable {
-    Unusable { code: "invalid-template", message: format!("signatures: {field}: {why}.") }
+fn wrong(field: &str, why: &str) -> Failure {
+    Failure::invalid("invalid-template", format!("signatures: {field}: {why}."))
 }
 
 #[cfg(test)]
@@ -169,7 +195,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn custom(mut fields: Value) -> Result<Custom, Unusable> {
+    fn custom(mut fields: Value) -> Result<Custom, Failure> {
         fields["scheme"] = "custom".into();
         let signature: Signature = serde_json::from_value(fields).unwrap();
         signature.custom().map(Option::unwrap)

@@ -1,10 +1,7 @@
 //! Headers that end in a secret.
 
-use super::{bytes, first, invalid, unusable};
 use crate::config::Config;
-use crate::railhead::plugin::credentials::{self, Credential, Encoding, Part};
-use crate::railhead::plugin::http::Request;
-use crate::railhead::plugin::types::Failure;
+use railhead_sdk::prelude::*;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -17,7 +14,7 @@ pub struct Placed {
 
 impl Placed {
     pub fn fill(&self, request: &Request) -> Result<(), Failure> {
-        request.header(&self.header, &[bytes(self.before), Part::Secret((&self.secret, Encoding::Raw))])
+        request.header(&self.header, &[parts::bytes(self.before), parts::secret(&self.secret, Encoding::Raw)])
     }
 }
 
@@ -27,19 +24,19 @@ pub fn of_credentials(config: &Config, tokens: bool) -> Result<Vec<Placed>, Fail
     let mut place = |header: &str, before, secret| {
         placed.push(Placed { header: header.to_ascii_lowercase(), before, secret });
     };
-    if let Some(secret) = first("bearer_token")? {
+    if let Some(secret) = credentials::first("bearer_token")? {
         place("authorization", "Bearer ", Rc::new(secret));
     }
     if let Some(secret) = basic(config)? {
         place("authorization", "Basic ", Rc::new(secret));
     }
-    if let Some(secret) = first("api_key")? {
+    if let Some(secret) = credentials::first("api_key")? {
         place(&config.api_key_header, "", Rc::new(secret));
     }
-    if let Some(secret) = first("headers")? {
+    if let Some(secret) = credentials::first("headers")? {
         let secret = Rc::new(secret);
         for name in secret.attribute("names").unwrap_or_default().lines() {
-            config.check_sealed(name).map_err(unusable)?;
+            config.check_sealed(name)?;
             place(name, "", Rc::clone(&secret));
         }
     }
@@ -48,13 +45,15 @@ pub fn of_credentials(config: &Config, tokens: bool) -> Result<Vec<Placed>, Fail
 }
 
 fn basic(config: &Config) -> Result<Option<Credential>, Failure> {
-    match (first("basic_password")?, &config.basic_user) {
+    match (credentials::first("basic_password")?, &config.basic_user) {
         (Some(password), Some(user)) => {
-            let parts = [bytes(&format!("{user}:")), Part::Secret((&password, Encoding::Raw))];
+            let parts = [parts::bytes(format!("{user}:")), parts::secret(&password, Encoding::Raw)];
             credentials::compose(&parts, Encoding::Base64).map(Some)
         }
-        (Some(_), None) => Err(invalid("no-basic-user", "basic_password needs the field basic_user.")),
-        (None, Some(_)) => Err(invalid("no-basic-password", "basic_user needs the credential basic_password.")),
+        (Some(_), None) => Err(Failure::invalid("no-basic-user", "basic_password needs the field basic_user.")),
+        (None, Some(_)) => {
+            Err(Failure::invalid("no-basic-password", "basic_user needs the credential basic_password."))
+        }
         (None, None) => Ok(None),
     }
 }
@@ -67,16 +66,16 @@ fn check(config: &Config, placed: &[Placed], tokens: bool) -> Result<(), Failure
             let message = "bearer_token, basic_password, oauth2_client_secret and a header authorization exclude each \
                            other: set one.";
             return Err(match header.as_str() {
-                "authorization" => invalid("two-authorizations", message),
-                _ => invalid("two-headers", &format!("The header {header:?} stands in two credentials.")),
+                "authorization" => Failure::invalid("two-authorizations", message),
+                _ => Failure::invalid("two-headers", format!("The header {header:?} stands in two credentials.")),
             });
         }
     }
     let mut doubled = taken.iter().filter(|header| config.is_signature(header) || config.header(header).is_some());
     match doubled.next() {
-        Some(header) => Err(invalid(
+        Some(header) => Err(Failure::invalid(
             "two-headers",
-            &format!("The header {header:?} is one of a credential; leave it out elsewhere."),
+            format!("The header {header:?} is one of a credential; leave it out elsewhere."),
         )),
         None => Ok(()),
     }

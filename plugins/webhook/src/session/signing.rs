@@ -1,11 +1,8 @@
 //! Signers of a request. While a rotation overlaps, every key in force signs, the newest first, in every scheme.
 
-use super::{invalid, unusable};
 use crate::config::template::{Piece, Word};
 use crate::config::{self, Config, Custom, SecretEncoding};
-use crate::railhead::plugin::credentials::{self, Credential, Encoding};
-use crate::railhead::plugin::http::{Request, Signed};
-use crate::railhead::plugin::types::Failure;
+use railhead_sdk::prelude::*;
 use std::rc::Rc;
 
 /// One `sign-header`, but for the message id.
@@ -31,7 +28,7 @@ pub fn of_credentials(config: &Config) -> Result<Vec<Signer>, Failure> {
     let ed25519 = Rc::new(credentials::get("ed25519_key")?);
     let mut signers = Vec::new();
     for signature in &config.signatures {
-        match signature.custom().map_err(unusable)? {
+        match signature.custom()? {
             None => standard(&mut signers, config, &secrets, &ed25519)?,
             Some(custom) => signers.push(of_custom(custom, &secrets)?),
         }
@@ -85,7 +82,7 @@ fn of_custom(custom: Custom, secrets: &Rc<Vec<Credential>>) -> Result<Signer, Fa
             "The signing secret is not written in {wanted}, as secret_encoding has it: write `{wanted}:` before it, or set \
              another one."
         );
-        return Err(invalid("secret-encoding", &message));
+        return Err(Failure::invalid("secret-encoding", message));
     }
     let encoding = match encoding {
         config::Encoding::Hex => Encoding::Hex,
@@ -95,7 +92,7 @@ fn of_custom(custom: Custom, secrets: &Rc<Vec<Credential>>) -> Result<Signer, Fa
 }
 
 fn no_key(message: &str) -> Failure {
-    invalid("no-signing-key", message)
+    Failure::invalid("no-signing-key", message)
 }
 
 impl Signer {

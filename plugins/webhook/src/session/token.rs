@@ -1,11 +1,8 @@
 //! Access tokens of OAuth 2.0. The host keeps them, shared by the sessions of a destination; here are handles only.
 
-use super::{bytes, first, invalid};
 use crate::config::{ClientAuth, Config, OAuth2, encoded};
-use crate::railhead::plugin::credentials::{self, Credential, Encoding, Part};
-use crate::railhead::plugin::http::{self, Request};
-use crate::railhead::plugin::types::Failure;
 use crate::request::USER_AGENT;
+use railhead_sdk::prelude::*;
 
 /// The name under which the host keeps the token.
 const NAME: &str = "oauth2";
@@ -24,19 +21,19 @@ pub struct Token {
 
 impl Token {
     pub fn fill(&self, request: &Request) -> Result<(), Failure> {
-        request.header("authorization", &[bytes("Bearer "), Part::Secret((&self.bearer, Encoding::Raw))])
+        request.header("authorization", &[parts::bytes("Bearer "), parts::secret(&self.bearer, Encoding::Raw)])
     }
 }
 
 impl TokenSource {
     /// The source that a configuration asks for, if it does.
     pub fn of_credentials(config: &Config) -> Result<Option<Self>, Failure> {
-        match (&config.oauth2, first("oauth2_client_secret")?) {
+        match (&config.oauth2, credentials::first("oauth2_client_secret")?) {
             (Some(settings), Some(client_secret)) => Ok(Some(Self { settings: settings.clone(), client_secret })),
             (Some(_), None) => {
-                Err(invalid("no-oauth2-client-secret", "oauth2 needs the credential oauth2_client_secret."))
+                Err(Failure::invalid("no-oauth2-client-secret", "oauth2 needs the credential oauth2_client_secret."))
             }
-            (None, Some(_)) => Err(invalid("no-oauth2", "oauth2_client_secret needs the field oauth2.")),
+            (None, Some(_)) => Err(Failure::invalid("no-oauth2", "oauth2_client_secret needs the field oauth2.")),
             (None, None) => Ok(None),
         }
     }
@@ -57,17 +54,17 @@ impl TokenSource {
             ("content-type", "application/x-www-form-urlencoded"),
             ("user-agent", USER_AGENT),
         ] {
-            request.header(name, &[bytes(value)])?;
+            request.text_header(name, value)?;
         }
         let client = encoded(&self.settings.client_id);
-        let secret = Part::Secret((&self.client_secret, Encoding::Form));
-        request.body(&[bytes(&self.settings.form())])?;
+        let secret = parts::secret(&self.client_secret, Encoding::Form);
+        request.body(&[parts::bytes(self.settings.form())])?;
         match self.settings.client_auth {
             ClientAuth::Basic => {
-                let pair = credentials::compose(&[bytes(&format!("{client}:")), secret], Encoding::Base64)?;
-                request.header("authorization", &[bytes("Basic "), Part::Secret((&pair, Encoding::Raw))])?;
+                let pair = credentials::compose(&[parts::bytes(format!("{client}:")), secret], Encoding::Base64)?;
+                request.header("authorization", &[parts::bytes("Basic "), parts::secret(&pair, Encoding::Raw)])?;
             }
-            ClientAuth::Body => request.body(&[bytes(&format!("&client_id={client}&client_secret=")), secret])?,
+            ClientAuth::Body => request.body(&[parts::bytes(format!("&client_id={client}&client_secret=")), secret])?,
         }
         let take = [("token", "/access_token"), ("expires-in", "/expires_in")];
         let take = take.map(|(attribute, pointer)| (attribute.to_owned(), pointer.to_owned()));

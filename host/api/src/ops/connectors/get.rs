@@ -23,5 +23,6 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let settings = Settings::stored(&call.environment()?.settings)?;
     let name = call.param("connector");
     let found = call.state.connectors.get(name).ok_or_else(|| Problem::not_found("connector"))?;
-    Answer::ok(&views::connector(&found.manifest, settings.connector(name).enabled))
+    let is_set = |field: &str| call.state.options.has_operators(name, field);
+    Answer::ok(&views::connector(&found.manifest, settings.connector(name).enabled, is_set))
 }

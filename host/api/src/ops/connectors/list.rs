@@ -22,7 +22,10 @@ operation! {
 async fn run(call: Call) -> Result<Answer, Problem> {
     let settings = Settings::stored(&call.environment()?.settings)?;
     let view = |one: &crate::connectors::Connector| {
-        views::connector(&one.manifest, settings.connector(&one.manifest.name).enabled)
+        let name = &one.manifest.name;
+        views::connector(&one.manifest, settings.connector(name).enabled, |field| {
+            call.state.options.has_operators(name, field)
+        })
     };
     let data: Vec<_> = call.state.connectors.iter().map(view).collect();
     Answer::ok(&json!({"data": data, "next": null}))

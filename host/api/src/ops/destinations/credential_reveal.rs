@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::codes;
 use crate::operation::{Example, Verb, answers, operation};
 use crate::problem::Problem;
+use railhead_model::manifest::CredentialField;
 use serde_json::{Value, json};
 
 operation! {
@@ -31,7 +32,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let found = call.destination(&tenant).await?;
     let field = call.param("field");
     let connector = call.state.connectors.get(&found.spec.connector);
-    let shared = connector.and_then(|one| one.manifest.credentials.iter().find(|own| own.name == field));
+    let is_it = |own: &&CredentialField| own.name == field && !own.operator;
+    let shared = connector.and_then(|one| one.manifest.credentials.iter().find(is_it));
     match shared {
         None => return Err(Problem::not_found("credential field")),
         Some(own) if !own.shared => {

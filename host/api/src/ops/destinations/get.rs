@@ -58,7 +58,11 @@ pub async fn whole(call: &Call, nos: &[DestinationNo]) -> Result<BTreeMap<Destin
 #[must_use]
 pub fn view(call: &Call, tenant: &Tenant, destination: &Destination) -> Value {
     let health = call.state.delivery.health(destination.no);
-    views::destination(&call.state.connectors, tenant, destination, health)
+    let view = views::destination(&call.state.connectors, tenant, destination, health);
+    let connector = call.state.connectors.get(&destination.spec.connector);
+    let assumes = connector.is_some_and(|one| one.manifest.credentials.iter().any(|field| field.operator));
+    let external_id = assumes.then(|| call.external_id(tenant).ok()).flatten();
+    views::with_member(view, "external_id", external_id.into())
 }
 
 /// Answers with a destination and its ETag.

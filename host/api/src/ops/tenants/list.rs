@@ -26,6 +26,6 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let more = rows.len() > page.limit as usize;
     rows.truncate(page.limit as usize);
     let next = rows.last().filter(|_| more).map(|tenant| tenant.id.to_string());
-    let shown = rows.iter().map(views::tenant).collect();
-    page.answer(&call, shown, next)
+    let shown = rows.iter().map(|row| Ok(views::tenant(row, &call.external_id(row)?)));
+    page.answer(&call, shown.collect::<Result<_, Problem>>()?, next)
 }

@@ -30,5 +30,5 @@ async fn run(call: Call) -> Result<Answer, Problem> {
     let mut whole = json!({"name": tenant.name, "metadata": tenant.metadata, "limits": tenant.limits});
     json::merge(&mut whole, call.value()?);
     let tenant = put::write(&call, tenant, put::input(whole)?, expect, if_match).await?;
-    Ok(Answer::ok(&views::tenant(&tenant))?.etag(tenant.revision))
+    Ok(Answer::ok(&views::tenant(&tenant, &call.external_id(&tenant)?))?.etag(tenant.revision))
 }

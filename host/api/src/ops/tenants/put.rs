@@ -74,7 +74,8 @@ async fn run(call: Call) -> Result<Answer, Problem> {
             "operational events have a tenant from here on"
         );
     }
-    Ok(Answer::json(if created { 201 } else { 200 }, &views::tenant(&tenant))?.etag(tenant.revision))
+    let view = views::tenant(&tenant, &call.external_id(&tenant)?);
+    Ok(Answer::json(if created { 201 } else { 200 }, &view)?.etag(tenant.revision))
 }
 
 /// A tenant that nobody wrote yet, with a data key of its own.

@@ -1,5 +1,7 @@
 //! Exchanges as a guest makes them, against a token endpoint and an API on loopback.
 
+mod aws;
+
 use super::*;
 use crate::bindings::railhead::plugin::credentials::{Encoding, Host as _, Part};
 use crate::bindings::railhead::plugin::http::{Host as _, HostRequest};
@@ -55,8 +57,10 @@ async fn answered(State(peer): State<Peer>, uri: Uri, headers: HeaderMap, body: 
         let (status, answer) = &*peer.answer;
         return (StatusCode::from_u16(*status).unwrap(), [("x-token", TOKEN)], answer.clone());
     }
-    let authorization = headers.get("authorization").map(|value| value.to_str().unwrap()).unwrap_or_default();
-    (StatusCode::OK, [("x-token", "none")], format!("{authorization} {body}"))
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
+    let session = header("x-amz-security-token");
+    let session = if session.is_empty() { String::new() } else { format!(" {session}") };
+    (StatusCode::OK, [("x-token", "none")], format!("{} {body}{session}", header("authorization")))
 }
 
 /// What sessions of one destination share, and what its one event came to.
@@ -69,6 +73,12 @@ struct World {
 impl World {
     /// A connector that exchanges at `tokens` and sends to `api`.
     async fn new(tokens: &str, api: &str, field_origins: &[&str]) -> Self {
+        let fields = vec![field("client_secret", CredentialUse::Exchange, field_origins)];
+        Self::of(tokens, api, fields, vec![client_secret()]).await
+    }
+
+    /// The same with other credentials.
+    async fn of(tokens: &str, api: &str, fields: Vec<CredentialField>, credentials: Vec<CredentialValue>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let policy = egress::EgressPolicy { allow: vec!["127.0.0.0/8".parse().unwrap()], ..Default::default() };
         let egress = Arc::new(Egress::new(policy, None).unwrap());
@@ -80,7 +90,7 @@ impl World {
             token_endpoint,
         };
         manifest.origins = vec![origin("login", tokens, true), origin("api", api, false), origin("other", api, false)];
-        manifest.credentials = vec![field("client_secret", CredentialUse::Exchange, field_origins)];
+        manifest.credentials = fields;
         let (sha256, ready) = (loaded.sha256, loaded.ready.clone());
         let connector = Arc::new(Connector { manifest, sha256, ready, told: crate::secret::AllTold::default() });
         let target = Target {
@@ -90,13 +100,14 @@ impl World {
             destination: 1,
             revision: 1,
             config: json!({}),
-            credentials: vec![client_secret()],
+            credentials,
         };
         let scope = Arc::new(Scope::of(&target).unwrap());
         Self {
             around: Surroundings {
                 egress,
                 clock,
+                random: Arc::new(railhead_model::SystemRandom),
                 cpu: Duration::from_secs(5),
                 slow: tokio::runtime::Handle::current(),
             },
@@ -160,6 +171,7 @@ fn field(name: &str, usage: CredentialUse, origins: &[&str]) -> CredentialField 
         generate: None,
         shared: false,
         guards: Vec::new(),
+        operator: false,
     }
 }
 
@@ -408,7 +420,9 @@ async fn what_cannot_be_exchanged_is_refused_before_it_is_sent() {
     let cases = [
         ("", "bearer", take(), "exchange-name"),
         (long.as_str(), "bearer", take(), "exchange-name"),
-        ("main", "aws", take(), "exchange-kind"),
+        ("main", "google", take(), "exchange-kind"),
+        ("main", "aws", take(), "exchange-take"),
+        ("main", "aws", taking(&[("access-key-id", "/a"), ("session-token", "/b")]), "exchange-take"),
         ("main", "bearer", taking(&[]), "exchange-take"),
         ("main", "bearer", taking(&[token, token]), "exchange-take"),
         ("main", "bearer", taking(&[token, ("refresh-token", "/refresh_token")]), "exchange-take"),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MAX_PREVIEWED: usize = 100;
 
 /// Sends for one call of the guest, and keeps the record.
-pub(super) struct Sender {
+pub(in crate::adapter) struct Sender {
     pub(super) egress: Arc<Egress>,
     pub(super) destination: i64,
     pub(super) running: Option<Arc<Running>>,
@@ -23,7 +23,14 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) async fn send(&self, outgoing: Outgoing) -> Result<egress::Response, Failure> {
+    /// It waited for its turn: less time is left than when it was made.
+    pub(in crate::adapter) fn begins(&mut self) {
+        if let Some(running) = &self.running {
+            self.ctx.left = super::usable(running.left_ms());
+        }
+    }
+
+    pub(in crate::adapter) async fn send(&self, outgoing: Outgoing) -> Result<egress::Response, Failure> {
         let Some(running) = &self.running else {
             let sent = self.egress.send(self.destination, outgoing, &self.ctx).await;
             self.meter.charge(sent.making);
@@ -76,7 +83,7 @@ impl Sender {
 }
 
 /// Bytes of an answer that the host holds.
-pub(super) fn size(answer: &egress::Response) -> usize {
+pub(in crate::adapter) fn size(answer: &egress::Response) -> usize {
     let texts = answer.headers.iter().chain(&answer.trailers).map(|(name, value)| name.len() + value.len());
     texts.fold(answer.body.len(), usize::saturating_add)
 }

@@ -8,9 +8,10 @@ wit_bindgen::generate!({
 });
 
 pub use crate::exports::railhead::plugin::destination::Event;
-pub use crate::railhead::plugin::credentials::{Credential, Encoding, Part};
+pub use crate::railhead::plugin::credentials::{Credential, Encoding, Part, Scram};
 pub use crate::railhead::plugin::host::Call;
 pub use crate::railhead::plugin::http::{Request, Response, Signed};
+pub use crate::railhead::plugin::streams::{Connection, Security};
 pub use crate::railhead::plugin::types::{Failure, Kind, Outcome, Reason};
 pub use crate::railhead::plugin::{credentials, host, http};
 
@@ -51,10 +52,18 @@ pub struct Given<'a> {
 
 impl Given<'_> {
     /// A text of the configuration: `url`, the guest's own destination; `other`, a server that it has no business with;
-    /// `token`, a token endpoint.
+    /// `token`, a token endpoint; `host`, where its own server for streams is.
     pub fn setting(&self, name: &str) -> String {
         let from = self.config.split_once(&format!("\"{name}\":\"")).map_or("", |(_, rest)| rest);
         from.split_once('"').map_or("", |(text, _)| text).to_owned()
+    }
+
+    /// A connection to the guest's own server for streams, without TLS: it sends back what it gets, but does as it is told
+    /// where that is `slow`, `endless` or `sink` and a line feed.
+    pub fn connect(&self) -> Result<Connection, Failure> {
+        let port = self.config.split_once("\"port\":").map_or("", |(_, rest)| rest);
+        let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+        Connection::connect(&self.setting("host"), port.parse().unwrap_or(0), Security::Plain)
     }
 
     /// All of the configuration, as JSON.

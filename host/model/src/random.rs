@@ -1,4 +1,4 @@
-//! Where secret randomness comes from: a parameter, so that tests repeat.
+//! Where randomness comes from that nobody may guess: a parameter, so that tests repeat.
 
 use rand::Rng as _;
 

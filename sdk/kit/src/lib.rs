@@ -1,0 +1,31 @@
+//! The plugin contract as a suite that runs on any connector.
+//!
+//! [`run`] loads a component into the real sandbox, gives it destinations at peers that answer, refuse, hang, cut and lie,
+//! and says of each check which MUST of `wit/README.md` it tests, whether the connector keeps it, and what to change.
+//!
+//! What the suite has to know of a connector stands in its folder: `example.json`, and where that is not enough
+//! `test.json` ([`Plan`]).
+
+mod canary;
+mod checks;
+mod data;
+mod findings;
+mod log;
+mod manifest;
+mod plan;
+mod plugin;
+mod report;
+mod rules;
+mod stage;
+mod suite;
+pub mod templates;
+
+pub use findings::{Finding, Verdict};
+pub use plan::{Answered, Case, Line, Plan, Way};
+pub use plugin::{Plugin, PluginError};
+pub use report::{Limit, Report};
+pub use rules::{RULES, Rule, rule};
+pub use suite::run;
+
+#[cfg(test)]
+mod tests;
