@@ -8,7 +8,7 @@ const PLUGINS: &[&str] = &["postgres", "s3", "webhook"];
 
 fn main() -> Result<(), Error> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let wit = here.join("../wit");
+    let wit = here.join("../wit/0.1.0");
     let sdk = ["../sdk/rust/src", "../sdk/rust/Cargo.toml", "../sdk/rust/macros/src", "../sdk/rust/macros/Cargo.toml"];
     let from: Vec<_> = sdk.iter().map(|path| here.join(path)).chain([wit]).collect();
     for name in PLUGINS {

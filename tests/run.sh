@@ -41,11 +41,19 @@ for list in tests/requirements.txt tests/browser/requirements.txt; do
 done
 
 rustup toolchain install
+
+# A store that verifies signatures of S3, body hashes and clocks; built once, without optimisation.
+if [ ! -x target/test-tools/bin/s3s-fs ]; then
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_INCREMENTAL=0 cargo install s3s-fs --version 0.14.1 \
+        --features binary --locked --debug --no-track --root target/test-tools --target-dir target/test-tools/build
+    rm -rf target/test-tools/build
+fi
+
 # A test that needs one of these fails, instead of skipping, where they must be there.
-RAILHEAD_REQUIRE_POSTGRES=1 RAILHEAD_REQUIRE_NAMESPACE=1
+RAILHEAD_REQUIRE_POSTGRES=1 RAILHEAD_REQUIRE_NAMESPACE=1 RAILHEAD_REQUIRE_S3=1
 RAILHEAD_TEST_PYTHON="$PWD/target/test-venv/bin/python"
 RAILHEAD_SIM_SEEDS="${RAILHEAD_SIM_SEEDS:-1000}"
-export RAILHEAD_REQUIRE_POSTGRES RAILHEAD_REQUIRE_NAMESPACE RAILHEAD_TEST_PYTHON RAILHEAD_SIM_SEEDS
+export RAILHEAD_REQUIRE_POSTGRES RAILHEAD_REQUIRE_NAMESPACE RAILHEAD_REQUIRE_S3 RAILHEAD_TEST_PYTHON RAILHEAD_SIM_SEEDS
 
 # One build for everything: the end-to-end tests start the binary that was built beside them.
 cargo build --workspace --all-targets --locked

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 fn main() -> Result<(), Error> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let wit = here.join("../../wit");
+    let wit = here.join("../../wit/0.1.0");
     build(Guest {
         dir: &here.join("misbehave"),
         wit: &wit,

@@ -1,6 +1,7 @@
 //! One transcript for all events of a request: it is sealed and stored once, and their attempts refer to it.
 
-use railhead_model::{AttemptKey, BodyPart, DeliveryKey, HostId, Transcript};
+use railhead_model::{AttemptKey, BodyPart, DeliveryKey, Exchange, HostId, Transcript};
+use std::sync::Arc;
 
 /// Transcripts of one hand-over that are remembered for others to refer to: a connector settles the events of one
 /// request together.
@@ -40,10 +41,9 @@ impl<S: Clone> Transcripts<S> {
     ) -> (AttemptKey, S) {
         let transcript = transcript.shared(delivery.event);
         let day = delivery.event.at().day();
-        let same =
-            self.kept.iter().rev().find(|(kept, owner, _)| {
-                owner.delivery.event.at().day() == day && (*kept == transcript || is_misplaced())
-            });
+        let same = self.kept.iter().rev().find(|(kept, owner, _)| {
+            owner.delivery.event.at().day() == day && (is_same(kept, &transcript) || is_misplaced())
+        });
         if let Some((_, owner, sealed)) = same {
             return (*owner, sealed.clone());
         }
@@ -55,6 +55,14 @@ impl<S: Clone> Transcripts<S> {
         self.kept.push((transcript, owner, sealed.clone()));
         (owner, sealed)
     }
+}
+
+/// The events of one request mostly share its exchange, which is as long as the request.
+fn is_same(one: &Transcript, other: &Transcript) -> bool {
+    let same = |(one, other): (&Arc<Exchange>, &Arc<Exchange>)| Arc::ptr_eq(one, other) || one == other;
+    one.fields == other.fields
+        && one.exchanges.len() == other.exchanges.len()
+        && one.exchanges.iter().zip(&other.exchanges).all(same)
 }
 
 #[cfg(test)]
@@ -90,7 +98,7 @@ mod tests {
 
     fn transcript(body: Vec<BodyPart>) -> Transcript {
         let request = ExchangeRequest { body, ..ExchangeRequest::default() };
-        Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }], ..Transcript::default() }
+        Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }.into()], ..Transcript::default() }
     }
 
     /// A request that carried two events, as each of them sees it.

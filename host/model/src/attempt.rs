@@ -4,6 +4,7 @@ use crate::destination::Fields;
 use crate::outcome::{OutcomeClass, Reason};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One try of one delivery, as it is kept. The transcript is sealed apart ([`Transcript`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub struct Attempt {
 /// What went over the wire for one attempt: masked, bounded, in order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
-    /// The exchanges that carried the event, or showed it.
-    pub exchanges: Vec<Exchange>,
+    /// The exchanges that carried the event, or showed it. The events of one request share its exchange.
+    pub exchanges: Vec<Arc<Exchange>>,
     /// What of each referred payload was sent; all of it where this is `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Fields>,
@@ -47,9 +48,12 @@ impl Transcript {
         self.renamed(&BodyPart::OtherEvent(own), &BodyPart::EventData)
     }
 
+    /// What has nothing to be renamed stays shared: a batch of a thousand events has one exchange.
     fn renamed(mut self, from: &BodyPart, to: &BodyPart) -> Self {
-        let parts = self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.request.body);
-        parts.filter(|part| *part == from).for_each(|part| *part = to.clone());
+        for exchange in self.exchanges.iter_mut().filter(|exchange| exchange.request.body.contains(from)) {
+            let parts = &mut Arc::make_mut(exchange).request.body;
+            parts.iter_mut().filter(|part| *part == from).for_each(|part| *part = to.clone());
+        }
         self
     }
 }

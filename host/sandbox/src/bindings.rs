@@ -1,11 +1,11 @@
-//! What `bindgen!` makes of `wit/plugin.wit`: the contract as Rust traits and types, version 0.1.0.
+//! What `bindgen!` makes of `wit/0.1.0/plugin.wit`: the contract as Rust traits and types, version 0.1.0.
 //!
 //! Only `adapter` and `session` look in here; everything else of the sandbox speaks `railhead_model`.
-#![allow(missing_docs)] // generated; each item is documented in wit/plugin.wit
+#![allow(missing_docs)] // generated; each item is documented in wit/0.1.0/plugin.wit
 #![allow(unsafe_code)] // generated: typed functions whose types were checked when the instance was made
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../wit/0.1.0",
     world: "connector",
     imports: {
         "railhead:plugin/credentials.[method]scram.final": async | trappable,

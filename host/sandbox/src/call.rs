@@ -42,7 +42,8 @@ pub struct SettledEvent {
     pub index: usize,
     /// As the connector classed it, or as the host classes what was left open.
     pub outcome: Outcome,
-    /// What went over the wire for it, masked.
+    /// What went over the wire for it, masked. In an exchange that events share each of them is another one's
+    /// ([`Transcript::seen_by`]).
     pub transcript: Transcript,
     /// When its first request (or the call) started.
     pub started_at: Timestamp,
@@ -274,9 +275,13 @@ impl Running {
         let (started_at, started_ms) = entry.started.unwrap_or((self.started_at, self.started_ms));
         let kept = std::mem::take(&mut entry.exchanges);
         let kept = if kept.is_empty() { ledger.of_streams() } else { kept };
-        let exchanges = kept
-            .into_iter()
-            .map(|(exchange, _)| crate::egress::seen_by(Arc::unwrap_or_clone(exchange), event.event.uid));
+        // What other events refer to is shared with them; a copy for each would cost more than the request did.
+        let exchanges = kept.into_iter().map(|(mut exchange, _)| {
+            if let Some(own) = Arc::get_mut(&mut exchange) {
+                crate::egress::make_own(own, event.event.uid);
+            }
+            exchange
+        });
         let exchanges = exchanges.collect();
         ledger.settled.push(SettledEvent {
             index: usize::try_from(index).unwrap_or(usize::MAX),

@@ -18,14 +18,15 @@ mod policy;
 mod resolver;
 mod send;
 mod sign;
-mod stream;
 mod sign_aws;
 mod sign_azure;
+mod stream;
 mod timing;
 mod tls;
 
 pub use address::{AddressClass, classify};
 pub use answer::{MAX_ANSWER, MAX_HEAD, Response};
+pub(crate) use capture::make_own;
 pub use capture::seen_by;
 pub(crate) use capture::shown;
 pub use failure::{Failure, FailureKind};
@@ -35,11 +36,11 @@ pub use origin::AllowedOrigin;
 pub use outgoing::{Algorithm, MAX_BODY, MAX_HEADERS, MAX_QUERY, Outgoing, Part, Signed, Signer, Target};
 pub use policy::EgressPolicy;
 pub use resolver::{Names, Service, SystemNames};
+pub use sign_aws::AwsSigner;
+pub(crate) use sign_aws::presigned as aws_presigned;
+pub use sign_azure::AzureSigner;
 pub(crate) use stream::{CONNECTION_BYTES, Traffic};
 pub use stream::{Security, Stream};
-pub use sign_aws::AwsSigner;
-pub use sign_azure::AzureSigner;
-pub(crate) use sign_aws::presigned as aws_presigned;
 
 use crate::secret::{Masker, Secret};
 use railhead_model::{Clock, EventUid, Exchange};
@@ -141,7 +142,9 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let policy = Arc::new(policy);
         let clients = clients::Clients::new(policy.clone(), names.clone(), tls::config(extra_roots)?)?;
-        Ok(Self { inner: Arc::new(Inner { policy, names, clients, aside: aside::Aside::default(), home: OnceLock::new() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { policy, names, clients, aside: aside::Aside::default(), home: OnceLock::new() }),
+        })
     }
 
     /// Sends a request of a destination. Never takes longer than `ctx.left`; connections are the destination's own.

@@ -1,7 +1,7 @@
 //! Secrets of one session: parsed, held apart from guests, never printed.
 
-mod aws;
 pub(crate) mod answer;
+mod aws;
 pub(crate) mod challenge;
 mod encoding;
 mod finder;

@@ -173,7 +173,7 @@ impl Connectors for SandboxedConnectors {
         let exchanges = self.sandbox.preview(target, call).await?;
         Ok(exchanges
             .into_iter()
-            .map(|(_, exchange)| Transcript { exchanges: vec![exchange], ..Transcript::default() })
+            .map(|(_, exchange)| Transcript { exchanges: vec![exchange.into()], ..Transcript::default() })
             .collect())
     }
 

@@ -120,13 +120,15 @@ impl Link {
                 Piece::Data(index) => parts.push(Part::EventData(index)),
                 Piece::DataBase64(index) => parts.push(Part::EventDataBase64(index)),
                 Piece::Bytes(bytes) => {
-                    own += bytes.len();
-                    parts.push(Part::Bytes(bytes));
+                    for chunk in bytes.chunks(WRITE_BYTES) {
+                        if own + chunk.len() > WRITE_BYTES {
+                            self.connection.write(&parts).map_err(Trouble::Host)?;
+                            (parts, own) = (Vec::new(), 0);
+                        }
+                        own += chunk.len();
+                        parts.push(Part::Bytes(chunk.to_vec()));
+                    }
                 }
-            }
-            if own >= WRITE_BYTES {
-                self.connection.write(&parts).map_err(Trouble::Host)?;
-                (parts, own) = (Vec::new(), 0);
             }
         }
         if parts.is_empty() { Ok(()) } else { self.connection.write(&parts).map_err(Trouble::Host) }

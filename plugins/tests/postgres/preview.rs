@@ -37,7 +37,12 @@ async fn a_delivery_puts_the_same_on_record_and_what_came_of_it() {
     let records = destination.records(events(2)).await;
     for (outcome, transcript) in &records {
         assert_eq!(short(outcome), "delivered inserted");
-        let shown: Vec<_> = transcript.exchanges.iter().map(said).filter(|(request, _)| !request.is_empty()).collect();
+        let shown: Vec<_> = transcript
+            .exchanges
+            .iter()
+            .map(|exchange| said(exchange))
+            .filter(|(request, _)| !request.is_empty())
+            .collect();
         let [(request, answer)] = shown.as_slice() else { panic!("{shown:?}") };
         assert_eq!(*request, previewed[0].1.0);
         assert_eq!(serde_json::from_str::<Value>(answer).unwrap(), json!({ "inserted": 2, "duplicates": 0 }));

@@ -66,7 +66,11 @@ async fn many_and_large_rows_go_in_one_transaction() {
     let Some(server) = Server::shared().await else { return };
     let schema = server.schema(LEAST).await;
     let destination = Destination::new(server, &schema, json!({})).await;
-    let large = |number| event(number, &format!("\"{}\"", "x".repeat(4_000)));
+    // Both what the host puts in and what the connector itself writes are more than goes in one call.
+    let large = |number| {
+        let event = event(number, &format!("\"{}\"", "x".repeat(4_000)));
+        Event { head: Head { subject: Some("s".repeat(3_000)), ..event.head }, ..event }
+    };
     let outcomes = destination.deliver((0..1_000).map(large).collect()).await;
     assert_eq!(shorts(&outcomes), "1000 delivered inserted");
     assert_eq!(schema.ask("SELECT count(*) || ' ' || count(DISTINCT xmin::text) || ' ' || sum(length(payload->>0)) FROM {schema}.events").await, "1000 1 4000000");

@@ -120,14 +120,20 @@ impl Destination {
         &mut self.target
     }
 
-    /// Hands events over: what each came to, in their order.
+    /// Hands events over: what each came to, in their order; records as their own attempts show them.
     pub async fn deliver(&self, events: Vec<Event>) -> Vec<SettledEvent> {
+        let uids: Vec<_> = events.iter().map(|event| event.uid).collect();
         let settled: Arc<Mutex<Vec<SettledEvent>>> = Arc::default();
         let keep = settled.clone();
         let settle: Settle = Arc::new(move |new| keep.lock().unwrap_or_else(PoisonError::into_inner).extend(new));
         self.deliver_into(events, settle).await;
         let mut settled = std::mem::take(&mut *settled.lock().unwrap_or_else(PoisonError::into_inner));
         settled.sort_by_key(|event| event.index);
+        for event in &mut settled {
+            if let Some(uid) = uids.get(event.index) {
+                event.transcript = std::mem::take(&mut event.transcript).seen_by(*uid);
+            }
+        }
         settled
     }
 

@@ -17,7 +17,7 @@ pub trait Connector: Sized + 'static {
     type Config: DeserializeOwned + crate::Schema;
 
     /// Called once, first. Look at what a schema cannot say, and prepare what all calls need, such as handles of
-    /// credentials. A connector of a stream logs in here; others should send nothing.
+    /// credentials. A connector of a stream logs in here, or at the first call that sends; others should send nothing.
     ///
     /// # Errors
     /// Of kind `invalid` where a person has to mend the configuration: its deliveries then wait.

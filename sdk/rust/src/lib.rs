@@ -6,7 +6,7 @@
 //! - [`derive@Schema`] makes the configuration's JSON Schema from the struct and its documentation;
 //! - [`connector!`] exports the component and puts the manifest into it.
 //!
-//! [`types`], [`credentials`], [`http`], [`streams`] and [`host`] are the contract itself, as `wit/plugin.wit` has it.
+//! [`types`], [`credentials`], [`http`], [`streams`] and [`host`] are the contract itself, as `wit/0.1.0/plugin.wit` has it.
 //! No secret is ever in the memory of a connector: it says where one goes, and the host puts it there.
 
 extern crate self as railhead_sdk;

@@ -69,7 +69,7 @@ fn main() -> Result<(), Error> {
         here.join("base.lock"),
         here.join("../../../sdk/rust/src"),
     ];
-    build_lifted(Guests { dir: &workspace, wit: &here.join("../../../wit"), members: &members }, &from)
+    build_lifted(Guests { dir: &workspace, wit: &here.join("../../../wit/0.1.0"), members: &members }, &from)
 }
 
 /// All variants by name.

@@ -99,7 +99,7 @@ impl Connectors for Scripted {
             };
             let timings = Timings { total_us: 1_500, ..Timings::default() };
             let exchange = Exchange { request, response: Some(response), failure: None, timings };
-            let transcript = Transcript { exchanges: vec![exchange], ..Transcript::default() };
+            let transcript = Transcript { exchanges: vec![exchange.into()], ..Transcript::default() };
             let started_at = SystemClock::new().now();
             settle.settle(vec![Settled { index, outcome, transcript, started_at, duration_ms: 2 }]);
         }

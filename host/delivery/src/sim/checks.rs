@@ -41,8 +41,8 @@ pub fn transcript(store: &ModelCore, tenant: TenantNo, key: DeliveryKey, n: u32)
 fn carried(row: &AttemptRow, key: DeliveryKey) -> Result<(), &'static str> {
     let sealed = row.transcript.as_ref().ok_or("has no transcript")?;
     let read = serde_json::from_slice::<Transcript>(sealed).map_err(|_| "has a transcript that cannot be read")?;
-    let mut requests = read.seen_by(key.event).exchanges.into_iter().map(|exchange| exchange.request);
-    let own = requests.any(|request| request.body.contains(&BodyPart::EventData));
+    let seen = read.seen_by(key.event);
+    let own = seen.exchanges.iter().any(|exchange| exchange.request.body.contains(&BodyPart::EventData));
     if own { Ok(()) } else { Err("has the transcript of another request") }
 }
 

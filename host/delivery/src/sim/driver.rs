@@ -145,7 +145,7 @@ impl World {
         for request in items.chunks(size.max(1)) {
             let body: Vec<_> = request.iter().map(|item| BodyPart::OtherEvent(item.key.event)).collect();
             let sent = ExchangeRequest { body, ..ExchangeRequest::default() };
-            let exchanges = vec![Exchange { request: sent, ..Exchange::default() }];
+            let exchanges = vec![Exchange { request: sent, ..Exchange::default() }.into()];
             let sent = Transcript { exchanges, ..Transcript::default() };
             for item in request {
                 let seal = |_, plain: &Transcript| Bytes::from(serde_json::to_vec(plain).unwrap_or_default());

@@ -274,7 +274,8 @@ async fn a_batch_has_one_transcript_that_each_of_its_attempts_shows() {
         let (owner, sealed) = (row.owner.expect("shared"), row.transcript.as_deref().expect("kept"));
         let plain = tenant.open_transcript(owner.delivery, owner.n, sealed).expect("opens");
         let read: Transcript = serde_json::from_slice(&plain).expect("reads");
-        let body = read.seen_by(key.event).exchanges.remove(0).request.body;
+        let seen = read.seen_by(key.event);
+        let body = &seen.exchanges[0].request.body;
         assert_eq!(body.iter().filter(|part| **part == BodyPart::EventData).count(), 1, "its own event is in it");
         assert_eq!(body.len(), 100);
     }

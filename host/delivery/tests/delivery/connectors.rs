@@ -128,7 +128,7 @@ fn transcript(hand_over: &HandOver, index: usize) -> Transcript {
         uid => BodyPart::OtherEvent(uid),
     });
     let request = ExchangeRequest { body: parts.collect(), ..ExchangeRequest::default() };
-    Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }], ..Transcript::default() }
+    Transcript { exchanges: vec![Exchange { request, ..Exchange::default() }.into()], ..Transcript::default() }
 }
 
 #[async_trait]

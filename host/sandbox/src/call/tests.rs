@@ -16,7 +16,7 @@ fn event(n: u8) -> CallEvent {
 }
 
 /// A delivery of so many events, each shown so many exchanges of so many bytes: what the records of them hold.
-fn records(events: u8, shown: usize, bytes: usize) -> Vec<Vec<Exchange>> {
+fn records(events: u8, shown: usize, bytes: usize) -> Vec<Vec<Arc<Exchange>>> {
     let call =
         Call { batch_id: String::new(), batched: false, deadline_ms: 1, events: (0..events).map(event).collect() };
     let settled: Arc<Mutex<Vec<SettledEvent>>> = Arc::default();
@@ -49,7 +49,7 @@ fn a_record_keeps_the_last_exchanges() {
 #[test]
 fn the_records_of_a_call_are_bounded_together() {
     let all = records(200, 4, 64 * 1024);
-    let bytes: usize = all.iter().flatten().map(size).sum();
+    let bytes: usize = all.iter().flatten().map(|exchange| size(exchange)).sum();
     assert!(bytes <= MAX_CALL_BYTES, "{bytes}");
     let last = all.last().and_then(|exchanges| exchanges.last()).unwrap();
     assert_eq!((last.request.method.as_str(), &last.request.body[..]), ("3", &[BodyPart::Omitted(7)][..]));

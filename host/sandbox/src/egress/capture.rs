@@ -20,12 +20,17 @@ const EVENT_DATA: &str = "…(event data)…";
 /// The exchange as one event's attempt keeps it: its own data is [`BodyPart::EventData`].
 #[must_use]
 pub fn seen_by(mut exchange: Exchange, own: EventUid) -> Exchange {
+    make_own(&mut exchange, own);
+    exchange
+}
+
+/// See [`seen_by`].
+pub(crate) fn make_own(exchange: &mut Exchange, own: EventUid) {
     for part in &mut exchange.request.body {
         if *part == BodyPart::OtherEvent(own) {
             *part = BodyPart::EventData;
         }
     }
-    exchange
 }
 
 /// A request that was refused before it was filled in: as much as can be shown.

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_contract() {
         let mut resolve = wit_parser::Resolve::default();
-        let wit = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/plugin.wit");
+        let wit = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/0.1.0/plugin.wit");
         let package = resolve.push_file(wit).unwrap();
         let world = resolve.select_world(&[package], Some("connector")).unwrap();
         let mut seen = 0;

@@ -4,7 +4,7 @@ mod config;
 mod harm;
 mod wire;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
+wit_bindgen::generate!({ path: "../../../wit/0.1.0", world: "connector" });
 
 use crate::config::{At, Behave, Config};
 use crate::exports::railhead::plugin::destination::{self, Event, Guest, GuestSession};

@@ -5,7 +5,7 @@
 
 mod script;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
+wit_bindgen::generate!({ path: "../../../wit/0.1.0", world: "connector" });
 
 use crate::exports::railhead::plugin::destination::{self, Event, Guest, GuestSession};
 use crate::railhead::plugin::host::Call;

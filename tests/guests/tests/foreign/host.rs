@@ -192,7 +192,10 @@ impl Connectors for Sandboxed {
 
     async fn preview(&self, hand_over: HandOver) -> Result<Vec<Transcript>, Reason> {
         let shown = self.sandbox.preview(self.target(&hand_over), call(&hand_over)).await?;
-        let one = |(_, exchange)| Transcript { exchanges: vec![exchange], ..Transcript::default() };
+        let one = |(_, exchange): (_, railhead_model::Exchange)| Transcript {
+            exchanges: vec![exchange.into()],
+            ..Transcript::default()
+        };
         Ok(shown.into_iter().map(one).collect())
     }
 

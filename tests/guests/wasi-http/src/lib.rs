@@ -4,7 +4,7 @@
 mod config;
 mod send;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "connector" });
+wit_bindgen::generate!({ path: "../../../wit/0.1.0", world: "connector" });
 
 use crate::config::{Config, Tell};
 use crate::exports::railhead::plugin::destination::{self, Event, Guest, GuestSession};

@@ -64,6 +64,7 @@ impl<'a> Briefs<'a> {
                 self.payloads = Payloads { fields: transcript.fields.clone(), known: BTreeMap::new() };
             }
             for exchange in &mut transcript.exchanges {
+                let exchange = std::sync::Arc::make_mut(exchange);
                 let (body, bytes) = (std::mem::take(&mut exchange.request.body), exchange.request.body_bytes);
                 exchange.request.body = self.cut(body, bytes).await?;
                 if let Some(response) = &mut exchange.response {

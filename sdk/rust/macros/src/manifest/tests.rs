@@ -9,7 +9,7 @@ fn with(key: &str, value: Value) -> Result<Value, String> {
 
 #[test]
 fn the_contract_is_that_of_the_bindings() {
-    let wit = include_str!("../../../../../wit/plugin.wit");
+    let wit = include_str!("../../../../../wit/0.1.0/plugin.wit");
     assert!(wit.contains(&format!("package railhead:plugin@{};", super::CONTRACT)));
     assert_eq!(with("label", json!("B")).unwrap()["contract"], super::CONTRACT);
     assert!(with("contract", json!("0.1.0")).is_ok());

@@ -7,7 +7,7 @@ struct Revealing;
 
 mod revealing {
     wit_bindgen::generate!({
-        path: "../../../../wit",
+        path: "../../../../wit/0.1.0",
         inline: "package hostile:revealing; world seeing { import railhead:plugin/revealing@0.1.0; }",
         generate_all,
     });

@@ -1,7 +1,7 @@
 //! What every hostile guest needs to be a connector: it implements [`Hostile`] and names itself with [`hostile!`].
 
 wit_bindgen::generate!({
-    path: "../../../../wit",
+    path: "../../../../wit/0.1.0",
     world: "connector",
     pub_export_macro: true,
     default_bindings_module: "hostile_kit",
