@@ -40,6 +40,16 @@ fn each_is_a_valid_component() {
 }
 
 #[test]
+fn nothing_in_it_says_where_it_was_built() {
+    let here = env!("CARGO_MANIFEST_DIR").trim_end_matches("plugins");
+    for plugin in ALL {
+        let text = String::from_utf8_lossy(plugin.component);
+        assert!(text.contains("/source/sdk/rust/src/"), "{}: no panic message to look at", plugin.name);
+        assert!(!text.contains(here) && !text.contains(".cargo"), "{}", plugin.name);
+    }
+}
+
+#[test]
 fn each_manifest_is_one_and_says_the_same_name() {
     assert_eq!(SECTION, MANIFEST_SECTION);
     let mut names = HashSet::new();

@@ -1,5 +1,6 @@
 //! The inner cargo.
 
+use crate::paths::nameless_paths;
 use crate::{Error, variable};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) fn compile(dir: &Path, target_dir: &Path) -> Result<PathBuf, Error> {
         .current_dir(dir)
         .args(["build", "--workspace", "--lib", "--release", "--locked", "--target", TARGET, "--target-dir"])
         .arg(target_dir)
+        .args(nameless_paths(dir, TARGET))
         .status()
         .map_err(Error::Start)?;
     if !status.success() {

@@ -9,9 +9,11 @@
 
 mod command;
 mod error;
+mod paths;
 mod section;
 
 pub use error::{Error, Unliftable};
+pub use paths::nameless_paths;
 pub use section::{Malformed, append, find, take};
 
 use std::path::{Path, PathBuf};

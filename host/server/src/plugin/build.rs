@@ -23,6 +23,7 @@ pub(super) fn component(dir: &Path) -> Result<PathBuf, String> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(dir)
         .args(["build", "--lib", "--release", "--target", TARGET, "--target-dir", "target"])
+        .args(railhead_guest_build::nameless_paths(dir, TARGET))
         .status()
         .map_err(|cause| format!("cargo cannot be started: {cause}. Rust is at https://rustup.rs"))?;
     if !status.success() {
