@@ -1,4 +1,4 @@
-//! Stable batches: members are stored before the first attempt and never change; one outcome for all of them.
+//! Stable batches: members are stored before the first attempt and never change; what did not end goes on together.
 
 use super::input::Settings;
 use super::verdict::is_disabling;
@@ -222,39 +222,48 @@ impl Batches {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Combined {
     /// Members that end by themselves, each as it was told: no request carried them, or the answer told them apart.
-    pub refused: Vec<(Slot, Outcome)>,
+    pub alone: Vec<(Slot, Outcome)>,
     /// All others.
     pub others: Vec<Slot>,
     /// The outcome of all others; `None`: it is not certain that anything was sent.
     pub shared: Option<Outcome>,
 }
 
-/// Parts the members. What goes as one request has one outcome, the worst of its members'; what is `permanent` for a
-/// single one must not take the others along. `open`: members without an outcome, which were never sent.
-pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, open: &BTreeSet<Slot>) -> Combined {
+/// Parts the members. What is `permanent` for a single one must not take the others along, and what arrived stands, even
+/// if the others go again: of a batch that becomes several objects, those that failed are written again and no others.
+/// All that is left has one outcome, the worst of its members'. `open`: members without an outcome, which were never sent.
+///
+/// `ordered`: what arrived after something that did not goes again behind it.
+pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, open: &BTreeSet<Slot>, ordered: bool) -> Combined {
     if mutated!(OneRefusedForAll) && outcomes.values().any(is_permanent) {
         let shared = outcomes.values().find(|outcome| is_permanent(outcome)).cloned();
-        return Combined { refused: Vec::new(), others: outcomes.keys().chain(open).copied().collect(), shared };
+        return Combined { alone: Vec::new(), others: outcomes.keys().chain(open).copied().collect(), shared };
     }
-    let (refused, sent): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, outcome)| is_permanent(outcome));
-    let certain = |outcome: &&Outcome| open.is_empty() || outcome.class() != OutcomeClass::Delivered;
+    let arrived = open.is_empty() && outcomes.values().all(|outcome| is_permanent(outcome) || is_delivered(outcome));
+    let parts = !arrived && !ordered;
+    let (alone, sent): (Vec<_>, Vec<_>) =
+        outcomes.iter().partition(|(_, outcome)| is_permanent(outcome) || (parts && is_delivered(outcome)));
+    let certain = |outcome: &&Outcome| open.is_empty() || !is_delivered(outcome);
     let shared = sent.iter().map(|(_, outcome)| *outcome).filter(certain).max_by_key(|outcome| rank(outcome)).cloned();
     let others = sent.iter().map(|(slot, _)| **slot).chain(open.iter().copied()).collect();
-    let refused = refused.into_iter().map(|(slot, outcome)| (*slot, outcome.clone())).collect();
-    Combined { refused, others, shared }
+    let alone = alone.into_iter().map(|(slot, outcome)| (*slot, outcome.clone())).collect();
+    Combined { alone, others, shared }
 }
 
 impl Combined {
-    /// The outcomes that say something of the destination. One member that was never sent does not.
+    /// The outcomes that say something of the destination. One member that was never sent does not, nor does one that
+    /// arrived where the others failed.
     pub fn telling(&self) -> impl Iterator<Item = &Outcome> {
-        let mut refused = self.refused.iter().map(|(_, outcome)| outcome);
-        let gone = refused.clone().find(|outcome| is_disabling(outcome.reason()));
-        let rest = match self.others.is_empty() && gone.is_none() {
-            true => refused.next(),
-            false => self.shared.as_ref(),
-        };
-        gone.into_iter().chain(rest)
+        let alone = || self.alone.iter().map(|(_, outcome)| outcome);
+        let gone = alone().find(|outcome| is_disabling(outcome.reason()));
+        let arrived = alone().find(|outcome| is_delivered(outcome));
+        let refused = alone().next().filter(|_| self.others.is_empty() && gone.is_none());
+        gone.into_iter().chain(self.shared.as_ref().or(arrived).or(refused))
     }
+}
+
+fn is_delivered(outcome: &Outcome) -> bool {
+    outcome.class() == OutcomeClass::Delivered
 }
 
 fn is_permanent(outcome: &Outcome) -> bool {
@@ -265,7 +274,7 @@ fn rank(outcome: &Outcome) -> u8 {
     rank_of(outcome.class())
 }
 
-/// One that must be tried again outweighs one that must not: the batch is resent whole.
+/// One that must be tried again outweighs one that must not: what is left of the batch is resent whole.
 const fn rank_of(class: OutcomeClass) -> u8 {
     match class {
         OutcomeClass::Delivered => 0,

@@ -138,16 +138,16 @@ impl Engine {
         }
     }
 
-    /// A stable batch has one outcome, and its members share what comes of it, but for those that end by themselves:
-    /// they leave a gap, as one that is cancelled.
+    /// The members of a stable batch share what comes of it, but for those that end by themselves: they leave a gap, as one
+    /// that is cancelled.
     fn settle_batch(&mut self, hand_over: &mut HandOver, number: u64, now: Now, out: &mut Vec<Effect>) {
         let random = self.random.random::<f64>();
         let Some(destination) = self.destinations.get_mut(&hand_over.destination) else { return };
-        let combined = combine(&hand_over.outcomes, &hand_over.open);
+        let combined = combine(&hand_over.outcomes, &hand_over.open, destination.settings.ordered);
         for outcome in combined.telling() {
             react(destination, hand_over, outcome, now, out);
         }
-        let mut results = ends_alone(destination, hand_over, &combined.refused, random, now);
+        let mut results = ends_alone(destination, hand_over, &combined.alone, random, now);
         let entries: Vec<(Slot, Entry)> = known(destination, &combined.others).collect();
         let eldest = entries.iter().max_by_key(|(_, entry)| entry.attempts).map(|(_, entry)| *entry);
         let verdict = match (&combined.shared, &eldest) {
@@ -159,7 +159,7 @@ impl Engine {
         };
         let place = if verdict == Verdict::Again { Place::Batched } else { Place::Held };
         combined.others.iter().for_each(|slot| destination.window().place(*slot, place));
-        combined.refused.iter().for_each(|(slot, _)| destination.window().place(*slot, Place::Held));
+        combined.alone.iter().for_each(|(slot, _)| destination.window().place(*slot, Place::Held));
         let batches = destination.batches.get_or_insert_default();
         if let Verdict::Record(change) = verdict {
             if let Change::Retry { due, attempts, .. } = change {
@@ -192,7 +192,7 @@ fn known(destination: &Destination, slots: &[Slot]) -> impl Iterator<Item = (Slo
 fn ends_alone(
     destination: &Destination,
     hand_over: &HandOver,
-    refused: &[(Slot, Outcome)],
+    alone: &[(Slot, Outcome)],
     random: f64,
     now: Now,
 ) -> Vec<(Slot, Entry, Change)> {
@@ -203,7 +203,7 @@ fn ends_alone(
             Verdict::Again => None,
         }
     };
-    refused.iter().filter_map(end).collect()
+    alone.iter().filter_map(end).collect()
 }
 
 /// A result is durable, or was refused. True if a push of its first state may still come.

@@ -102,7 +102,7 @@ async fn a_stable_batch_that_was_too_large_goes_on_as_two_others() {
 async fn a_stable_batch_is_sent_again_whole_under_its_number() {
     let world = World::new().await;
     let to = destination(&world, "stable", 10, 1_000_000).await;
-    world.connectors.script([transient()]); // one of three is enough
+    world.connectors.script((0..3).map(|_| transient()));
     let keys = world.publish_sized(to.no, &[10; 3]).await;
     world.connectors.called(1).await;
     let later = world.publish_sized(to.no, &[10; 2]).await;
@@ -112,6 +112,18 @@ async fn a_stable_batch_is_sent_again_whole_under_its_number() {
     let again: Vec<_> = calls.iter().filter(|call| call.batch_id == calls[0].batch_id).map(members).collect();
     assert_eq!(again, [&keys[..], &keys[..]]);
     assert!(calls.iter().any(|call| members(call) == later), "the others are a batch of their own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrived_of_a_stable_batch_is_not_sent_again_with_what_failed() {
+    let world = World::new().await;
+    let to = destination(&world, "stable", 10, 1_000_000).await;
+    world.connectors.script([transient(), delivered(), transient()]);
+    let keys = world.publish_sized(to.no, &[10; 3]).await;
+    all_ended(&world, &keys, End::Delivered).await;
+    let sent = sent(&world);
+    assert_eq!(sent.iter().map(|call| call.1.clone()).collect::<Vec<_>>(), [keys.clone(), vec![keys[0], keys[2]]]);
+    assert_eq!(sent[0].0, sent[1].0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +240,7 @@ async fn an_event_whose_fields_cannot_be_selected_ends_alone() {
 async fn an_event_whose_payload_was_erased_leaves_a_gap_in_its_batch() {
     let world = World::new().await;
     let to = destination(&world, "stable", 3, 1_000_000).await;
-    world.connectors.script([transient()]);
+    world.connectors.script((0..3).map(|_| transient()));
     let keys = world.publish_sized(to.no, &[10; 3]).await;
     world.until(|core| core.work_of(keys[1]).filter(|row| row.tries == 1).map(|_| ())).await;
     assert_eq!(world.store.erase_payload(world.tenant.no, keys[1].event).await, Ok(true));

@@ -94,20 +94,29 @@ fn members_that_ended_leave_a_gap() {
     assert_eq!(batches.take_over(|_| true), [stored.number], "nothing is left of it");
 }
 
-fn combined(outcomes: &[(u8, Outcome)], open: &[u8]) -> (Vec<(Slot, Outcome)>, Vec<Slot>, Option<OutcomeClass>) {
+type Parted = (Vec<(Slot, Outcome)>, Vec<Slot>, Option<OutcomeClass>);
+
+fn combined(outcomes: &[(u8, Outcome)], open: &[u8]) -> Parted {
+    parted(outcomes, open, false)
+}
+
+fn parted(outcomes: &[(u8, Outcome)], open: &[u8], ordered: bool) -> Parted {
     let outcomes = outcomes.iter().map(|(n, outcome)| (slot(*n), outcome.clone())).collect();
-    let Combined { refused, others, shared } = combine(&outcomes, &open.iter().map(|n| slot(*n)).collect());
-    (refused, others, shared.map(|outcome| outcome.class()))
+    let Combined { alone, others, shared } = combine(&outcomes, &open.iter().map(|n| slot(*n)).collect(), ordered);
+    (alone, others, shared.map(|outcome| outcome.class()))
 }
 
 #[test]
-fn one_member_that_failed_makes_the_whole_batch_fail() {
+fn what_arrived_stands_and_the_others_share_the_worst() {
     let (delivered, transient) = (Outcome::Delivered(reason()), Outcome::Transient(reason(), None));
-    let both = vec![slot(1), slot(2)];
-    assert_eq!(combined(&[(1, delivered.clone())], &[2]), (vec![], both.clone(), None), "2 was never sent");
+    let uncertain = Outcome::Uncertain(reason());
+    let (both, first) = (vec![slot(1), slot(2)], vec![(slot(1), delivered.clone())]);
+    assert_eq!(combined(&[(1, delivered.clone())], &[2]), (first.clone(), vec![slot(2)], None), "2 was never sent");
     assert_eq!(combined(&[(1, transient.clone())], &[2]), (vec![], both.clone(), Some(OutcomeClass::Transient)));
-    let mixed = combined(&[(1, delivered.clone()), (2, transient)], &[]);
-    assert_eq!(mixed, (vec![], both.clone(), Some(OutcomeClass::Transient)));
+    let failed = [(1, delivered.clone()), (2, transient), (3, uncertain)];
+    assert_eq!(combined(&failed, &[]), (first, vec![slot(2), slot(3)], Some(OutcomeClass::Uncertain)));
+    let all = vec![slot(1), slot(2), slot(3)];
+    assert_eq!(parted(&failed, &[], true), (vec![], all, Some(OutcomeClass::Uncertain)), "an order is kept");
     let good = combined(&[(1, delivered.clone()), (2, delivered)], &[]);
     assert_eq!(good, (vec![], both, Some(OutcomeClass::Delivered)));
 }
@@ -125,7 +134,7 @@ fn what_is_permanent_for_one_member_is_its_own() {
         let mixed = combined(&[(1, other.clone()), (2, one.clone()), (3, other)], &[]);
         assert_eq!(mixed, (vec![(slot(2), one.clone())], vec![slot(1), slot(3)], Some(class)));
     }
-    let cut = combined(&[(1, one.clone()), (2, Outcome::Delivered(reason()))], &[3]);
+    let cut = parted(&[(1, one.clone()), (2, Outcome::Delivered(reason()))], &[3], true);
     assert_eq!(cut, (vec![(slot(1), one.clone())], vec![slot(2), slot(3)], None), "3 was never sent");
     let refused = vec![(slot(1), one.clone()), (slot(2), permanent("http-400"))];
     let all = combined(&[(1, one), (2, permanent("http-400"))], &[]);
@@ -136,13 +145,16 @@ fn what_is_permanent_for_one_member_is_its_own() {
 fn a_member_that_was_never_sent_says_nothing_of_its_destination() {
     let told = |outcomes: &[(u8, Outcome)], open: &[u8]| -> Vec<OutcomeClass> {
         let outcomes = outcomes.iter().map(|(n, outcome)| (slot(*n), outcome.clone())).collect();
-        let combined = combine(&outcomes, &open.iter().map(|n| slot(*n)).collect());
+        let combined = combine(&outcomes, &open.iter().map(|n| slot(*n)).collect(), false);
         combined.telling().map(Outcome::class).collect()
     };
     let permanent = |code: &str| Outcome::Permanent(Reason::new(code, ""));
     let transient = (2, Outcome::Transient(reason(), None));
     assert_eq!(told(&[(1, permanent("x")), transient.clone()], &[]), [OutcomeClass::Transient]);
     assert_eq!(told(&[(1, permanent("x"))], &[2]), []);
+    let delivered = (1, Outcome::Delivered(reason()));
+    assert_eq!(told(&[delivered.clone(), transient.clone()], &[]), [OutcomeClass::Transient]);
+    assert_eq!(told(&[delivered], &[2]), [OutcomeClass::Delivered]);
     assert_eq!(told(&[(1, permanent("x")), (2, permanent("x"))], &[]), [OutcomeClass::Permanent], "once");
     let gone = (1, permanent("destination-gone"));
     assert_eq!(told(&[gone, transient], &[]), [OutcomeClass::Permanent, OutcomeClass::Transient]);
