@@ -8,6 +8,8 @@ mod canary;
 mod certificates;
 #[path = "postgres/checks.rs"]
 mod checks;
+#[path = "postgres/frozen.rs"]
+mod frozen;
 #[path = "postgres/login.rs"]
 mod login;
 #[path = "postgres/lost.rs"]

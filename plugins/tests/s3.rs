@@ -7,6 +7,8 @@ mod answers;
 mod aws;
 #[path = "s3/checks.rs"]
 mod checks;
+#[path = "s3/keys.rs"]
+mod keys;
 #[path = "s3/nonsense.rs"]
 mod nonsense;
 #[path = "s3/policies.rs"]
@@ -17,5 +19,7 @@ mod requests;
 mod roles;
 #[path = "s3/run.rs"]
 mod run;
+#[path = "s3/schema.rs"]
+mod schema;
 #[path = "s3/store.rs"]
 mod store;

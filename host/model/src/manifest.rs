@@ -113,6 +113,9 @@ pub enum CredentialKind {
     Bytes,
     /// An access key id, a secret, perhaps a session token.
     Aws,
+    /// The key of an Azure storage account, in base64: `sign-azure` alone takes it, for a signature of anything else with
+    /// it could be a shared access signature of the whole account.
+    AzureKey,
     /// A Google service account's JSON key.
     GoogleServiceAccount,
     /// A private key in PEM, or an Ed25519 seed in base64.
@@ -185,6 +188,14 @@ pub enum Place {
     Template(OriginTemplate),
     /// A server that streams connect to.
     Tcp(Tcp),
+}
+
+impl Place {
+    /// True if no tenant chooses it: the manifest spells the domain out.
+    #[must_use]
+    pub const fn is_fixed(&self) -> bool {
+        matches!(self, Self::Literal(_) | Self::Template(_))
+    }
 }
 
 /// Bounds and defaults of batches.

@@ -20,8 +20,6 @@ use crate::egress::{self, Egress, FailureKind, Outgoing, Part};
 use crate::limits::{Limiter, Meter};
 use crate::secret::{Encoding, Secret};
 use crate::target::Scope;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialUse;
 use railhead_model::{Clock, Outcome, Random, Reason};
@@ -72,8 +70,12 @@ pub(crate) struct Guest {
     pub(crate) composed: HashMap<u32, usize>,
     /// Lines logged in the call under way.
     pub(crate) log_lines: u32,
-    /// Connections of streams that are open.
-    pub(crate) connections: usize,
+    /// Handles of connections of streams that are open.
+    pub(crate) connections: Vec<u32>,
+    /// How often what they read began like a secret, and was none.
+    pub(crate) in_vain: usize,
+    /// Where the host does what takes long.
+    pub(crate) slow: tokio::runtime::Handle,
     /// Requests over `wasi:http`.
     pub(crate) wasi: wasi_http::State,
 }
@@ -121,12 +123,12 @@ impl Guest {
                     None => return Ok(Err(no_such_event(index))),
                 },
                 wit::Part::EventDataBase64(index) => match self.event_data(index) {
-                    Some(data) => Part::EventBase64(index, self.meter.charged(|| STANDARD.encode(data)).into()),
+                    Some(data) => Part::EventBase64(index, data),
                     None => return Ok(Err(no_such_event(index))),
                 },
                 wit::Part::Secret((handle, encoding)) => {
                     let secret = self.secret(&handle)?;
-                    if let Err(failure) = allow(&secret) {
+                    if let Err(failure) = allow(&secret).and_then(|()| written(&secret, encoding.into())) {
                         return Ok(Err(failure));
                     }
                     Part::Secret(secret, encoding.into())
@@ -142,7 +144,7 @@ impl Guest {
         let bytes = |part: &wit::Part| match part {
             wit::Part::Bytes(bytes) => bytes.len(),
             wit::Part::EventDataBase64(index) => {
-                self.event_data(*index).map_or(0, |data| data.len().div_ceil(3).saturating_mul(4))
+                self.event_data(*index).map_or(0, |data| egress::base64_length(data.len()))
             }
             wit::Part::Secret((handle, _)) => self.secret(handle).map_or(0, |secret| secret.bytes().len()),
             wit::Part::EventData(_) => 0,
@@ -204,9 +206,15 @@ fn code(text: &str) -> String {
 }
 
 /// True for what a page or a terminal would act on: control characters, other line breaks, changes of direction.
-fn acts(c: char) -> bool {
+pub(crate) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Of any length, without what a page or a terminal would act on: a space stands in the place of each.
+#[must_use]
+pub fn inert(text: &str) -> String {
+    text.chars().map(|c| if acts(c) { ' ' } else { c }).collect()
 }
 
 /// Without control characters, at most [`Reason::MAX_MESSAGE`] bytes.
@@ -227,6 +235,19 @@ fn allow_use(secret: &Secret, wanted: CredentialUse) -> Result<(), types::Failur
         return Ok(());
     }
     Err(wrong_use(secret))
+}
+
+/// Fails where a secret, encoded like this, would not be found where it comes back.
+fn written(secret: &Secret, encoding: crate::secret::Encoding) -> Result<(), types::Failure> {
+    secret.layers_in(encoding).map(drop).ok_or_else(|| encoded_twice(secret))
+}
+
+fn encoded_twice(secret: &Secret) -> types::Failure {
+    encoded_twice_in(secret.field())
+}
+
+fn encoded_twice_in(field: &str) -> types::Failure {
+    failure(types::Kind::Invalid, "encoded-twice", egress::encoded_twice(field))
 }
 
 /// Fails where a field may not stand in a request: it is neither placed, nor sent to a token endpoint.

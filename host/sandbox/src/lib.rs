@@ -25,6 +25,7 @@ extern crate self as railhead_sandbox;
 #[cfg(test)]
 mod watched;
 
+pub use adapter::inert;
 pub use call::{Call, CallEvent, Settle, SettledEvent};
 pub use load::{COMPILE_ARGUMENT, Compiler, Connector, Inspected, LoadError, compile_child_main, inspect};
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};

@@ -7,6 +7,7 @@ mod encoding;
 mod finder;
 mod identity;
 pub(crate) mod key;
+mod layers;
 mod masker;
 mod parse;
 pub(crate) mod scram;
@@ -17,8 +18,9 @@ mod told;
 pub use aws::AwsKeys;
 pub use encoding::{Encoding, encode};
 pub use identity::Identity;
+pub(crate) use layers::Layers;
 pub(crate) use masker::always_masked;
-pub use masker::{MASK, Masker};
+pub use masker::{MASK, Masker, TooManySecrets};
 pub use parse::{MAX_SECRET, SecretError};
 pub(crate) use told::{AllTold, Told};
 
@@ -41,6 +43,16 @@ pub struct Secret {
     value: Value,
     /// Of kind `bytes`: how it was written, and its characters.
     written: Option<(&'static str, Zeroizing<Vec<u8>>)>,
+    nature: Nature,
+}
+
+/// What a secret is, beside what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Nature {
+    /// The operator's own, or got with something of theirs: it goes nowhere that a tenant chooses.
+    pub(crate) operator: bool,
+    /// How what it is composed of is encoded in it: [`Layers::PLAIN`] of what is not.
+    pub(crate) layers: Layers,
 }
 
 /// What a kind holds.
@@ -76,10 +88,21 @@ impl Secret {
         origins: &[String],
         given: &[u8],
     ) -> Result<Arc<Self>, SecretError> {
+        Self::parse_as(field, (kind, usage), origins, given, Nature::default())
+    }
+
+    /// The same, of this nature.
+    pub(crate) fn parse_as(
+        field: &str,
+        (kind, usage): (CredentialKind, CredentialUse),
+        origins: &[String],
+        given: &[u8],
+        nature: Nature,
+    ) -> Result<Arc<Self>, SecretError> {
         let value = parse::value(kind, given)?;
         let text = std::str::from_utf8(given).ok().filter(|_| kind == CredentialKind::Bytes);
         let written = text.map(parse::written).map(|(form, text)| (form, Zeroizing::new(text.as_bytes().to_vec())));
-        let secret = Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value, written };
+        let secret = Self { field: field.to_owned(), kind, usage, origins: origins.to_vec(), value, written, nature };
         let is_sent = matches!(usage, CredentialUse::Place | CredentialUse::Exchange);
         if is_sent && secret.values().iter().any(|value| value.len() < masker::SHORTEST) {
             return Err(parse::too_short());
@@ -91,6 +114,17 @@ impl Secret {
     /// made from may go: `origins` and `usage` are the caller's duty (see [`Secret::may_go_to`]).
     #[must_use]
     pub fn derived(field: &str, usage: CredentialUse, origins: &[String], bytes: Vec<u8>) -> Arc<Self> {
+        Self::derived_as(field, usage, origins, bytes, Nature::default())
+    }
+
+    /// The same, of this nature.
+    pub(crate) fn derived_as(
+        field: &str,
+        usage: CredentialUse,
+        origins: &[String],
+        bytes: Vec<u8>,
+        nature: Nature,
+    ) -> Arc<Self> {
         Arc::new(Self {
             field: field.to_owned(),
             kind: CredentialKind::Text,
@@ -98,6 +132,7 @@ impl Secret {
             origins: origins.to_vec(),
             value: Value::Bytes(Zeroizing::new(bytes)),
             written: None,
+            nature,
         })
     }
 
@@ -105,8 +140,28 @@ impl Secret {
     ///
     /// # Errors
     /// `secret-not-url`, `secret-too-long`, `secret-too-many-parts`.
-    pub(crate) fn made_url(field: &str, origins: &[String], url: &str) -> Result<Arc<Self>, SecretError> {
-        Self::parse(field, CredentialKind::Url, CredentialUse::Url, origins, url.as_bytes())
+    pub(crate) fn made_url(
+        field: &str,
+        origins: &[String],
+        url: &str,
+        nature: Nature,
+    ) -> Result<Arc<Self>, SecretError> {
+        Self::parse_as(field, (CredentialKind::Url, CredentialUse::Url), origins, url.as_bytes(), nature)
+    }
+
+    /// True if it is the operator's, or was got with something of theirs.
+    pub(crate) const fn is_operators(&self) -> bool {
+        self.nature.operator
+    }
+
+    /// What is made of it shares this.
+    pub(crate) const fn heritage(&self) -> Nature {
+        Nature { operator: self.nature.operator, layers: Layers::PLAIN }
+    }
+
+    /// Its layers once it is written in an encoding; `None` where the masker would not find it any more.
+    pub(crate) fn layers_in(&self, encoding: Encoding) -> Option<Layers> {
+        self.nature.layers.then(encoding, self.bytes())
     }
 
     /// The manifest's name of the field.

@@ -214,7 +214,9 @@ pub(crate) fn store(
         held: 0,
         composed: HashMap::new(),
         log_lines: 0,
-        connections: 0,
+        connections: Vec::new(),
+        in_vain: 0,
+        slow: around.slow.clone(),
         wasi: crate::adapter::wasi_http::State::default(),
     };
     let mut store = Store::new(scope.connector.ready.engine(), guest);
@@ -288,6 +290,7 @@ fn broken(error: &wasmtime::Error) -> Reason {
         let code = match stopped {
             Stopped::Cpu => "cpu-limit",
             Stopped::Memory | Stopped::Table => "memory-limit",
+            Stopped::Guesses => "guess-limit",
         };
         return Reason::new(code, sentence(stopped));
     }

@@ -3,7 +3,7 @@
 use crate::egress::AllowedOrigin;
 use crate::load::Connector;
 use crate::secret::scram::Memo;
-use crate::secret::{Masker, Secret, Told};
+use crate::secret::{Masker, Nature, Secret, Told};
 use crate::tokens::Tokens;
 use railhead_model::Reason;
 use railhead_model::manifest::{CredentialKind, CredentialUse, Manifest, Place, Tcp};
@@ -133,11 +133,12 @@ impl Scope {
 fn secrets(manifest: &Manifest, values: &[CredentialValue]) -> Result<BTreeMap<String, Vec<Arc<Secret>>>, Reason> {
     let mut secrets: BTreeMap<String, Vec<Arc<Secret>>> = BTreeMap::new();
     for field in &manifest.credentials {
+        let nature = Nature { operator: field.operator, ..Nature::default() };
         let mut versions = Vec::new();
         for given in values.iter().filter(|value| value.field == field.name) {
             // Kind and use are the manifest's: a value cannot widen what its field may do.
-            let secret =
-                Secret::parse(&field.name, field.kind, field.usage, &field.origins, &given.value).map_err(|error| {
+            let secret = Secret::parse_as(&field.name, (field.kind, field.usage), &field.origins, &given.value, nature)
+                .map_err(|error| {
                     Reason::new("credential-invalid", format!("The credential {}: {error}", field.name))
                 })?;
             versions.push(secret);

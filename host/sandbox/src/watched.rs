@@ -12,6 +12,7 @@ mod derived;
 #[path = "../tests/hostile/expected.rs"]
 mod expected;
 mod memories;
+mod plugins;
 #[path = "../tests/hostile/run.rs"]
 mod run;
 #[path = "../tests/hostile/search.rs"]

@@ -6,6 +6,9 @@ mod new;
 mod test;
 
 use clap::{Args, Subcommand, ValueEnum};
+use railhead_plugin_kit::Address;
+use railhead_sandbox::inert;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `railhead plugin …`
@@ -13,9 +16,12 @@ use std::path::{Path, PathBuf};
 pub enum PluginCommand {
     /// Makes a folder with a connector that builds and passes the tests; go on from there.
     New(NewArgs),
-    /// Compiles a plugin's folder to a component: dist/<name>.wasm.
+    /// Compiles a plugin's folder to a component: dist/<name>.wasm. That runs what is in the folder (build scripts, macros,
+    /// .cargo/config.toml) with your rights: build only what you would run.
     Build(BuildArgs),
-    /// Runs the contract suite on a plugin and names each MUST that it breaks. Ends with 1 where it breaks one.
+    /// Runs the contract suite on a plugin and names each MUST that it breaks. Ends with 1 where it breaks one, and
+    /// where nothing can be said of it. A folder is built first, which runs what is in it with your rights; a component
+    /// (x.wasm) runs in the sandbox alone: test so what is not yours.
     Test(TestArgs),
     /// Shows what a component is and may do: contract, imports, origins, credentials and their uses. With --against, what it
     /// may do more than an older one; ends with 3 if there is anything.
@@ -69,6 +75,9 @@ pub struct TestArgs {
     /// Where example.json and test.json are, for a component.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
+    /// A real server for a connector that speaks a protocol of its own: events are delivered there, as test.json configures it.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Option<Address>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -105,13 +114,32 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|cause| format!("{} cannot be read: {cause}", path.display()))
 }
 
+/// Writes a file in the place of whatever is there: of a link too, and not where it leads. The error names it.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let failed = |cause| format!("{} cannot be written: {cause}", path.display());
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(failed(cause)),
+        _ => {}
+    }
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
+}
+
 /// Writes a file; the error names it.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     std::fs::write(path, bytes).map_err(|cause| format!("{} cannot be written: {cause}", path.display()))
 }
 
-/// What a command has to say.
+/// What a command has to say. A component's own words may be in it: a terminal acts on nothing of them.
 #[allow(clippy::print_stdout)] // the command's output
 fn say(text: &str) {
-    println!("{}", text.trim_end());
+    println!("{}", safe(text));
 }
+
+/// Line by line without control characters.
+fn safe(text: &str) -> String {
+    text.trim_end().split('\n').map(inert).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -169,7 +169,8 @@ pub trait WorkStore: Send + Sync + 'static {
     /// Stores stable batches before their first attempt, fenced. Repeating is harmless.
     async fn open_batches(&self, host: HostId, batches: &[StableBatch]) -> Result<(), StoreError>;
 
-    /// The stable batches of these destinations that have not ended.
+    /// The stable batches of these destinations that have not ended, with those of their members that have not, in order:
+    /// a batch's place among much other work must not hang on what will never be read again.
     async fn batches(&self, destinations: &[DestinationNo]) -> Result<Vec<StableBatch>, StoreError>;
 
     /// Ends a stable batch, fenced, after its members were recorded.

@@ -36,7 +36,7 @@ pub enum Error {
 /// Why a component's manifest cannot be lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unliftable {
-    /// Not a WebAssembly binary, or cut off.
+    /// Not a WebAssembly binary, cut off, or nested too deep.
     Malformed,
     /// There is no manifest in it.
     None,
@@ -47,7 +47,7 @@ pub enum Unliftable {
 impl fmt::Display for Unliftable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed => f.write_str("not a WebAssembly binary, or cut off"),
+            Self::Malformed => f.write_str("not a WebAssembly binary, cut off, or nested too deep"),
             Self::None => f.write_str("no manifest in it; connector!(Type, \"manifest.json\") puts one in"),
             Self::Several(count) => write!(f, "{count} manifests in it; there is to be one"),
         }

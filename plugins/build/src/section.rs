@@ -13,14 +13,16 @@ const PREAMBLE: usize = 8;
 const MAGIC: &[u8] = b"\0asm";
 /// What follows the magic in a component; a core module has version 1, layer 0.
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+/// Components in components that are looked into: compilers make one or two. What is copied is bounded by it too.
+const MAX_DEPTH: usize = 16;
 
-/// The bytes are not a sequence of sections.
+/// The bytes are not a sequence of sections, or these lie too deep in each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a WebAssembly binary, or cut off")
+        f.write_str("not a WebAssembly binary, cut off, or nested too deep")
     }
 }
 
@@ -39,14 +41,15 @@ pub fn append(component: &mut Vec<u8>, name: &str, bytes: &[u8]) {
 /// bytes of each, the outermost last.
 ///
 /// # Errors
-/// [`Malformed`] where the sections do not end with the bytes.
+/// [`Malformed`] where the sections do not end with the bytes, or lie more than 16 deep.
 pub fn take(component: &[u8], name: &str) -> Result<(Vec<u8>, Vec<Vec<u8>>), Malformed> {
     let mut found = Vec::new();
-    let rest = without(component, name, &mut found)?;
+    let rest = without(component, name, &mut found, MAX_DEPTH)?;
     Ok((rest, found))
 }
 
-fn without(binary: &[u8], name: &str, found: &mut Vec<Vec<u8>>) -> Result<Vec<u8>, Malformed> {
+/// `deeper`: so many binaries may lie in each other below this one.
+fn without(binary: &[u8], name: &str, found: &mut Vec<Vec<u8>>, deeper: usize) -> Result<Vec<u8>, Malformed> {
     let (preamble, mut rest) = binary.split_at_checked(PREAMBLE).ok_or(Malformed)?;
     let layer = preamble.strip_prefix(MAGIC).ok_or(Malformed)?;
     let mut left = preamble.to_vec();
@@ -62,7 +65,8 @@ fn without(binary: &[u8], name: &str, found: &mut Vec<Vec<u8>>) -> Result<Vec<u8
             }
         }
         if layer == COMPONENT && NESTED.contains(&id) {
-            push_section(&mut left, id, &without(contents, name, found)?);
+            let deeper = deeper.checked_sub(1).ok_or(Malformed)?;
+            push_section(&mut left, id, &without(contents, name, found, deeper)?);
         } else {
             push_section(&mut left, id, contents);
         }

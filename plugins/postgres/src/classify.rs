@@ -1,8 +1,10 @@
 //! What an error means: for the event, for its table, for the destination. Pure.
 
-use crate::config::{Config, SslMode};
-use crate::protocol::backend::ServerError;
-use crate::sql::{COLUMNS, Table, quoted};
+mod message;
+
+use crate::config::Config;
+use crate::protocol::backend::{Names, ServerError};
+use crate::sql::{COLUMNS, Table};
 use railhead_sdk::types::{Failure, Kind};
 
 /// Whose fault an error of the server is ("PostgreSQL Error Codes" in its manual).
@@ -12,6 +14,10 @@ pub enum Fault {
     Moment,
     /// A row's of the statement: the others may do without it.
     Row,
+    /// Of a function behind the table, such as a trigger's: the row's if the table takes others, else the table's.
+    Function,
+    /// Of a table that has no partition for the row: the others may do without it, and its owner has to act.
+    Partition,
     /// The table is not there.
     NoTable,
     /// The table's, or of the rights on it: its owner has to act.
@@ -26,11 +32,24 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     Transient,
+    /// It took longer than there was time: fewer at once, or, of one alone, the same later.
+    Slow,
     Uncertain,
     Permanent,
     Misconfigured,
     RejectedCredentials,
     TooLarge,
+}
+
+/// How far a transaction had come when the answer failed to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing of it was sent.
+    Nothing,
+    /// Its statements, and not its end: the server has undone them.
+    Statements,
+    /// Its end was sent, and may have been reached.
+    Commit,
 }
 
 /// A meaning and its reason.
@@ -49,13 +68,24 @@ pub fn fault(error: &ServerError) -> Fault {
     match state {
         "28000" | "28P01" => Fault::Credential,
         "3D000" | "25006" => Fault::Destination,
+        "08P01" => pooler(error).map_or(Fault::Moment, |(fault, _)| fault),
         "42P01" => Fault::NoTable,
         // A column that is not ours and has to be filled: no event ever will.
-        "23502" if !COLUMNS.contains(&error.column.as_str()) => Fault::Table,
+        "23502" if !error.names.column.is_empty() && !COLUMNS.contains(&error.names.column.as_str()) => Fault::Table,
+        // The table has no partition for the row. A check's violation names the check.
+        "23514" if is_unpartitioned(error) => Fault::Partition,
+        // A key that is deferrable, which duplicates cannot be known by.
+        "55000" if !error.names.constraint.is_empty() => Fault::Table,
+        // What a trigger raises of its own will.
+        "P0001" => Fault::Row,
+        // Arguments of functions: division by zero, a pattern, a logarithm.
+        _ if state.starts_with("2201") => Fault::Function,
         _ => match state.get(..2) {
             Some("0A" | "3F" | "42") => Fault::Table,
-            // Data, constraints, limits of a value, and what triggers and their functions raise.
-            Some("21" | "22" | "23" | "2F" | "38" | "39" | "44" | "54" | "P0") => Fault::Row,
+            // Data, constraints, limits of a value.
+            Some("22" | "23" | "44" | "54") => Fault::Row,
+            // What goes wrong within a trigger and its functions.
+            Some("21" | "2F" | "38" | "39" | "P0") => Fault::Function,
             Some("0L" | "0P") => Fault::Destination,
             // Connection, transaction, resources, operator, system; and what nobody knows.
             _ => Fault::Moment,
@@ -67,23 +97,34 @@ pub fn fault(error: &ServerError) -> Fault {
 pub fn server(error: &ServerError, config: &Config, table: Option<&Table>) -> Verdict {
     let fault = fault(error);
     let meaning = match fault {
+        Fault::Moment if error.sqlstate == "57014" => Meaning::Slow,
         Fault::Moment => Meaning::Transient,
         Fault::Row => Meaning::Permanent,
-        Fault::NoTable | Fault::Table | Fault::Destination => Meaning::Misconfigured,
+        // Nothing says that the table takes any other.
+        Fault::Function => Meaning::Misconfigured,
+        Fault::Partition | Fault::NoTable | Fault::Table | Fault::Destination => Meaning::Misconfigured,
         Fault::Credential => Meaning::RejectedCredentials,
     };
     Verdict {
         meaning,
-        code: code(&error.sqlstate),
-        message: message(error, fault, config, table),
+        code: code(error),
+        message: message::of(error, fault, config, table),
         status: Some(error.sqlstate.clone()),
     }
 }
 
-/// Says what the lack of an answer means. `committing`: the end of the transaction was sent, and may have been reached.
-pub fn failure(failure: &Failure, committing: bool) -> Verdict {
+/// What it means that a table took none of so many rows, each for the same reason: it is the table's.
+pub fn of_every_row(error: &ServerError, rows: usize, config: &Config, table: &Table) -> Verdict {
+    let verdict = server(error, config, Some(table));
+    let message = message::of_every_row(error, rows, table);
+    Verdict { meaning: Meaning::Misconfigured, message, ..verdict }
+}
+
+/// Says what the lack of an answer means.
+pub fn failure(failure: &Failure, reached: Reached) -> Verdict {
     let meaning = match failure.kind {
-        _ if committing => Meaning::Uncertain,
+        _ if reached == Reached::Commit => Meaning::Uncertain,
+        Kind::Timeout if reached == Reached::Statements => Meaning::Slow,
         Kind::Denied | Kind::Invalid => Meaning::Misconfigured,
         Kind::Credential => Meaning::RejectedCredentials,
         // No event gets through until somebody gives the server another certificate, or us its authority.
@@ -95,16 +136,50 @@ pub fn failure(failure: &Failure, committing: bool) -> Verdict {
     Verdict { meaning, code: failure.code.clone(), message: failure.message.clone(), status: None }
 }
 
+/// True if both errors have one cause, by all names that the server gives. That of the table is none of them: rows of one
+/// table may go to several partitions.
+pub fn is_same(one: &ServerError, other: &ServerError) -> bool {
+    let named = |error: &ServerError| Names { table: String::new(), ..(*error.names).clone() };
+    one.sqlstate == other.sqlstate && named(one) == named(other)
+}
+
+/// Of a table that is partitioned, or a partition itself.
+fn is_unpartitioned(error: &ServerError) -> bool {
+    error.sqlstate == "23514" && error.names.constraint.is_empty() && !error.names.table.is_empty()
+}
+
+/// What PgBouncer says by the protocol's own error, in words that are never translated: whose fault, and a code.
+fn pooler(error: &ServerError) -> Option<(Fault, &'static str)> {
+    let says = |words: &str| error.message.to_ascii_lowercase().contains(words);
+    if error.sqlstate != "08P01" {
+        None
+    } else if says("statement pooling") {
+        Some((Fault::Destination, "pooler-statement-mode"))
+    } else if says("no such database") {
+        Some((Fault::Destination, "undefined-database"))
+    } else if says("authentication failed") || says("no such user") {
+        Some((Fault::Credential, "invalid-password"))
+    } else {
+        None
+    }
+}
+
 /// Of those that people meet, what PostgreSQL calls them.
-fn code(state: &str) -> String {
-    let known = match state {
+fn code(error: &ServerError) -> String {
+    if let Some((_, code)) = pooler(error) {
+        return code.to_owned();
+    }
+    let known = match error.sqlstate.as_str() {
         "22001" => "string-data-right-truncation",
+        "22003" => "numeric-value-out-of-range",
+        "22012" => "division-by-zero",
         "22021" => "character-not-in-repertoire",
         "22P02" => "invalid-text-representation",
         "22P05" => "untranslatable-character",
         "23502" => "not-null-violation",
         "23503" => "foreign-key-violation",
         "23505" => "unique-violation",
+        "23514" if is_unpartitioned(error) => "no-partition",
         "23514" => "check-violation",
         "25006" => "read-only-transaction",
         "28000" => "invalid-authorization",
@@ -118,6 +193,7 @@ fn code(state: &str) -> String {
         "42804" => "datatype-mismatch",
         "42P01" => "undefined-table",
         "42P10" => "no-unique-constraint",
+        "55000" if !error.names.constraint.is_empty() => "no-unique-constraint",
         "53100" => "disk-full",
         "53200" => "out-of-memory",
         "53300" => "too-many-connections",
@@ -130,72 +206,6 @@ fn code(state: &str) -> String {
         other => return format!("sqlstate-{}", other.to_ascii_lowercase()),
     };
     known.to_owned()
-}
-
-fn message(error: &ServerError, fault: Fault, config: &Config, table: Option<&Table>) -> String {
-    let said = said(error);
-    let (user, host) = (&config.user, config.address());
-    match (error.sqlstate.as_str(), table) {
-        ("28P01", _) => {
-            format!("{host} does not accept the password of the user {user:?}. Set the credential password again.")
-        }
-        ("28000", _) if config.sslmode == SslMode::Disable => {
-            format!("{host} does not let the user {user:?} in: {said}. If it wants TLS, set sslmode to verify-full.")
-        }
-        ("28000", _) => format!(
-            "{host} does not let the user {user:?} in: {said}. Look at the role, and at the server's pg_hba.conf."
-        ),
-        ("3D000", _) => format!("{host} has no database {:?}. Set another one, or create it.", config.database),
-        ("25006", _) => format!("{host} is read-only, such as a standby. Set the host of the primary server."),
-        ("42P01", Some(table)) => missing(table),
-        ("3F000", _) => {
-            let schema = quoted(&config.schema);
-            format!("There is no schema {schema}. Set another one, or create it: CREATE SCHEMA {schema};")
-        }
-        ("42501", Some(table)) => format!(
-            "The user {user:?} may not do that: {said}. It needs USAGE on the schema, and: {}",
-            table.grant(user)
-        ),
-        ("42703" | "42804", Some(table)) => {
-            format!(
-                "The table {} has other columns than it should: {said}. It should be: {};",
-                table.quoted(),
-                table.create()
-            )
-        }
-        ("42P10", Some(table)) => {
-            let table = table.quoted();
-            format!("Duplicates are known by the primary key: ALTER TABLE {table} ADD PRIMARY KEY (\"event_id\");")
-        }
-        ("23502", Some(table)) if fault == Fault::Table => format!(
-            "The column {} of {} must not be NULL and has no default. Give it one, or drop NOT NULL.",
-            quoted(&error.column),
-            table.quoted()
-        ),
-        ("53300", _) => format!("{host} has no connection left: {said}. Raise its limit, or that of the role."),
-        ("22P05" | "22021", _) => format!("The event has a character that the database cannot hold: {said}."),
-        ("22001", _) => format!("A value of the event is too long for its column: {said}."),
-        _ => match fault {
-            Fault::Row => format!("The table does not take this event: {said}."),
-            Fault::Moment => format!("{host}: {said}."),
-            _ => format!("{host} refuses: {said}. Somebody has to change that at the database."),
-        },
-    }
-}
-
-/// What to run where a table is missing.
-pub fn missing(table: &Table) -> String {
-    let (name, create) = (table.quoted(), table.create());
-    format!("There is no table {name} (or no right to see it). Set create_tables, or run: {create};")
-}
-
-/// The server's words. Where they are about a value, they may end with it: what an event holds is no part of a message.
-fn said(error: &ServerError) -> String {
-    let words = error.message.trim_end_matches(['.', '\n']);
-    let of_value = error.sqlstate.starts_with("22");
-    let words = words.split_once(": \"").filter(|_| of_value).map_or(words, |(before, _)| before);
-    // Room for our own words beside them.
-    words.chars().take(300).collect()
 }
 
 #[cfg(test)]

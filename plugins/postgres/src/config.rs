@@ -5,6 +5,9 @@ use crate::sql::MAX_NAME;
 use railhead_sdk::Schema;
 use serde::Deserialize;
 
+/// Most bytes of a prefix: behind it is room for a mark, and for the beginning of an event type.
+const MAX_PREFIX: usize = 24;
+
 /// What the owner of a destination sets.
 #[derive(Clone, Debug, Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
@@ -48,13 +51,14 @@ pub struct Config {
         default = "events"
     )]
     pub table: String,
-    /// A table for each event type, named after it: in lower case, with `_` for everything but letters and digits.
+    /// A table for each event type, named after it: `order.created` goes to `order_created`. A type with anything but
+    /// lower-case letters, digits and dots has a mark at the end of its table's name.
     #[serde(default)]
     #[schema(title = "A table for each event type", default = false)]
     pub table_per_event_type: bool,
     /// What the names of the tables begin with, where there is one for each event type.
     #[serde(default)]
-    #[schema(title = "Prefix of tables", max_length = 32, pattern = "^[a-z0-9_]*$", default = "", examples = ["events_"])]
+    #[schema(title = "Prefix of tables", max_length = 24, pattern = "^[a-z0-9_]*$", default = "", examples = ["events_"])]
     pub table_prefix: String,
     /// Creates a table that is missing. Needs the right to create tables in the schema.
     #[serde(default)]
@@ -106,8 +110,9 @@ impl Config {
                 return Err(Unusable { code: "name-too-long", message });
             }
         }
-        if self.table_prefix.len() > 32 {
-            let message = "table_prefix: at most 32 bytes, so that there is room for the event type.".to_owned();
+        if self.table_prefix.len() > MAX_PREFIX {
+            let message =
+                format!("table_prefix: at most {MAX_PREFIX} bytes, so that there is room for the event type.");
             return Err(Unusable { code: "name-too-long", message });
         }
         Ok(())

@@ -11,13 +11,16 @@ mod login;
 mod protocol;
 mod request;
 mod session;
+mod settle;
 mod sql;
 mod tables;
+mod work;
 
+use crate::classify::Reached;
 use crate::config::Config;
-use crate::delivery::reason;
 use crate::link::{Patience, Trouble};
 use crate::session::{HEARTBEAT_MS, Session};
+use crate::settle::reason;
 use railhead_sdk::prelude::*;
 
 struct Postgres(Session);
@@ -68,7 +71,7 @@ impl Postgres {
     fn look(&mut self, call: &Call, told: &mut Vec<String>) -> Result<String, Reason> {
         let config = self.0.config.clone();
         let patience = Patience::Call(call);
-        let of = |trouble: Trouble| reason(&trouble.verdict(&config, None, false));
+        let of = |trouble: Trouble| reason(&trouble.verdict(&config, None, Reached::Nothing));
         let link = self.0.new_link(patience, told).map_err(of)?;
         let found = tables::look(link, &config, patience);
         if found.is_err() {

@@ -1,6 +1,6 @@
 //! One connection to the server, spoken over in messages. Each wait is bounded by the call.
 
-use crate::classify::{self, Meaning, Verdict};
+use crate::classify::{self, Meaning, Reached, Verdict};
 use crate::config::Config;
 use crate::protocol::backend::{Inbox, Malformed, Message, ServerError};
 use crate::protocol::frontend::{self, Piece};
@@ -16,6 +16,9 @@ const WRITE_BYTES: usize = 256 * 1024;
 const READ_BYTES: u32 = 64 * 1024;
 /// Notices and the like that a server may send while it is waited for.
 const MAX_ASIDES: u32 = 1_000;
+/// The same while it handles rows, or ends their transaction. Notices are switched off then, but a trigger may say `RAISE
+/// INFO`, which cannot be.
+const MAX_ASIDES_OF_ROWS: u32 = 100_000;
 /// Messages that answer one question: a batch of 5,000 rows in as many tables has some 20,000.
 const MAX_MESSAGES: u32 = 50_000;
 /// The code of what breaks the protocol.
@@ -56,12 +59,12 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What it means; `committing`: the end of a transaction was sent, and its answer did not come.
-    pub fn verdict(&self, config: &Config, table: Option<&Table>, committing: bool) -> Verdict {
+    /// What it means, when so much of a transaction was sent.
+    pub fn verdict(&self, config: &Config, table: Option<&Table>, reached: Reached) -> Verdict {
         match self {
-            Self::Host(failure) => classify::failure(failure, committing),
-            Self::Server(error) => uncertain(classify::server(error, config, table), committing),
-            Self::Own(verdict) => uncertain(verdict.clone(), committing),
+            Self::Host(failure) => classify::failure(failure, reached),
+            Self::Server(error) => uncertain(classify::server(error, config, table), reached),
+            Self::Own(verdict) => uncertain(verdict.clone(), reached),
         }
     }
 
@@ -88,8 +91,8 @@ impl Trouble {
 }
 
 /// Whatever the server said then, it may have said after the transaction was done.
-fn uncertain(verdict: Verdict, committing: bool) -> Verdict {
-    if committing { Verdict { meaning: Meaning::Uncertain, ..verdict } } else { verdict }
+fn uncertain(verdict: Verdict, reached: Reached) -> Verdict {
+    if reached == Reached::Commit { Verdict { meaning: Meaning::Uncertain, ..verdict } } else { verdict }
 }
 
 /// See the module. Closed when it goes.
@@ -98,12 +101,13 @@ pub struct Link {
     inbox: Inbox,
     /// For messages: `host:port`.
     address: String,
-    asides: u32,
+    /// How many more of them are taken until it is asked again.
+    asides_left: u32,
 }
 
 impl Link {
     pub fn new(connection: Connection, address: String) -> Self {
-        Self { connection, inbox: Inbox::default(), address, asides: 0 }
+        Self { connection, inbox: Inbox::default(), address, asides_left: MAX_ASIDES }
     }
 
     /// Writes bytes of our own.
@@ -113,7 +117,7 @@ impl Link {
 
     /// Writes pieces, in few calls of a bounded size.
     pub fn write_all(&mut self, pieces: Vec<Piece>) -> Result<(), Trouble> {
-        self.asides = 0;
+        self.asides_left = MAX_ASIDES_OF_ROWS;
         let (mut parts, mut own) = (Vec::with_capacity(pieces.len()), 0);
         for piece in pieces {
             match piece {
@@ -171,7 +175,7 @@ impl Link {
 
     /// Runs a statement that takes nothing and gives nothing.
     pub fn run(&mut self, sql: &str, patience: Patience<'_>) -> Result<Result<String, ServerError>, Trouble> {
-        self.asides = 0;
+        self.asides_left = MAX_ASIDES_OF_ROWS;
         self.write(frontend::query(sql))?;
         let mut tag = String::new();
         let (failed, _) = self.until_ready(patience, |message| {
@@ -209,7 +213,7 @@ impl Link {
 
     /// Sends what asks for nothing, and waits for the answer.
     pub fn beat(&mut self, patience: Patience<'_>) -> Result<(), Trouble> {
-        self.asides = 0;
+        self.asides_left = MAX_ASIDES;
         self.write(frontend::SYNC.to_vec())?;
         self.until_ready(patience, |_| {}).map(|_| ())
     }
@@ -232,8 +236,8 @@ impl Link {
     }
 
     fn count_aside(&mut self) -> Result<(), Trouble> {
-        self.asides += 1;
-        if self.asides <= MAX_ASIDES { Ok(()) } else { Err(self.flood()) }
+        self.asides_left = self.asides_left.checked_sub(1).ok_or_else(|| self.flood())?;
+        Ok(())
     }
 
     fn flood(&self) -> Trouble {

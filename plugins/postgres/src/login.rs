@@ -86,8 +86,14 @@ fn takes_tls(answer: &[u8], address: &str) -> Result<(), Trouble> {
 /// Proves who comes, by what the server asks for; says how, for people.
 fn authenticate(link: &mut Link, config: &Config, patience: Patience<'_>) -> Result<&'static str, Trouble> {
     let how = match request(link, patience)? {
-        // Whether it asks is the server's choice (`trust`, `cert`).
-        Authentication::Ok => return Ok("without a password"),
+        // Whether it asks is the server's choice (`trust`, `cert`), if something else says that it is the server.
+        Authentication::Ok if config.sslmode == SslMode::VerifyFull => return Ok("without a password"),
+        Authentication::Ok => {
+            let message = "The server let this user in without a password, so nothing proves that it is the right one. Use \
+                           the method scram-sha-256 for this user in the server's pg_hba.conf, or set sslmode to \
+                           verify-full.";
+            return Err(Trouble::misconfigured("server-not-proven", message.to_owned()));
+        }
         Authentication::Sasl(mechanisms) => return scram(link, config, &mechanisms, patience),
         Authentication::Md5Password(salt) => {
             md5(link, config, salt)?;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::protocol::frontend::{Array, Element, Parameter, Piece, SYNC, push_bytes, statement};
 use crate::sql::Table;
+use railhead_sdk::row::timestamp;
 use railhead_sdk::types::Event;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ pub struct Row<'a> {
     /// Of its event in the call: by it the host puts the data in.
     pub index: u32,
     pub event: &'a Event,
+    /// When the host accepted it, in milliseconds since 1970.
+    accepted_ms: u64,
     payload: Payload,
 }
 
@@ -28,7 +31,7 @@ enum Payload {
 }
 
 impl<'a> Row<'a> {
-    pub fn of(index: u32, event: &'a Event) -> Self {
+    pub fn of(index: u32, event: &'a Event, accepted_ms: u64) -> Self {
         let payload = if event.data.is_empty() {
             Payload::Absent
         } else if event.is_json() {
@@ -36,12 +39,17 @@ impl<'a> Row<'a> {
         } else {
             Payload::Base64
         };
-        Self { index, event, payload }
+        Self { index, event, accepted_ms, payload }
     }
 
     /// The host's id: the same at every attempt and replay.
     pub fn uid(&self) -> &'a str {
         self.event.uid()
+    }
+
+    /// The same at every attempt and replay, too.
+    fn received_at(&self) -> String {
+        timestamp(self.accepted_ms)
     }
 
     /// What has no column of its own. As [`railhead_sdk::row::metadata`], which would look at the data again.
@@ -110,6 +118,9 @@ impl Group<'_> {
         let mut metadata = Array::new(Element::Jsonb, self.rows.len());
         self.rows.iter().for_each(|row| metadata.push(row.metadata().to_string().as_bytes()));
         parameters.push(metadata.finish());
+        let mut received = Array::new(Element::Text, self.rows.len());
+        self.rows.iter().for_each(|row| received.push(row.received_at().as_bytes()));
+        parameters.push(received.finish());
         parameters
     }
 
@@ -148,7 +159,7 @@ impl Group<'_> {
 const SHOWN_ROWS: usize = 20;
 
 fn shown_row(row: &Row<'_>) -> Value {
-    let Row { index, event, payload } = row;
+    let Row { index, event, payload, .. } = row;
     let payload = match payload {
         Payload::Absent => Value::Null,
         Payload::Json => json!({ "event_data": index, "bytes": event.data.len() }),
@@ -157,18 +168,21 @@ fn shown_row(row: &Row<'_>) -> Value {
     json!({
         "event_id": event.uid(), "id": event.id, "event_type": event.type_, "occurred_at": event.time,
         "tenant": event.tenant, "source": event.source, "payload": payload, "metadata": row.metadata(),
+        "received_at": row.received_at(),
     })
 }
 
 /// Statements of a transaction before those of its groups.
-pub const BEFORE_GROUPS: usize = 2;
+pub const BEFORE_GROUPS: usize = 3;
 
 /// A transaction up to its end, all of it in one go. It stays open: what the statements came to decides how it ends. The
-/// server gives a statement up after so long, so that none goes on there when nobody waits for it.
+/// server gives a statement up after so long, so that none goes on there when nobody waits for it, and keeps notices to
+/// itself: a trigger may have one for each row. Both hold for the transaction, so that a pooler's connection is left as it was.
 pub fn transaction(groups: &[Group<'_>], timeout_ms: u32) -> Vec<Piece> {
     let mut out = Vec::new();
     statement(&mut out, "BEGIN", Vec::new());
     statement(&mut out, &format!("SET LOCAL statement_timeout = {timeout_ms}"), Vec::new());
+    statement(&mut out, "SET LOCAL client_min_messages = error", Vec::new());
     for group in groups {
         statement(&mut out, &group.table.insert(), group.parameters());
     }

@@ -69,6 +69,12 @@ fn not_created(error: &ServerError, config: &Config, table: &Table) -> Verdict {
 
 /// Looks whether events could be inserted, and inserts none. Says what was found.
 pub fn look(link: &mut Link, config: &Config, patience: Patience<'_>) -> Result<Result<String, Verdict>, Trouble> {
+    // A pooler may allow none.
+    for word in ["BEGIN", "ROLLBACK"] {
+        if let Err(error) = link.run(word, patience)? {
+            return Ok(Err(classify::server(&error, config, None)));
+        }
+    }
     let read_only = match link.ask("SHOW transaction_read_only", Vec::new(), patience)? {
         Ok(answer) => answer.first().is_some_and(|value| value == "on"),
         Err(error) => return Ok(Err(classify::server(&error, config, None))),

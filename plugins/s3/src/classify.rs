@@ -27,10 +27,12 @@ pub struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// True if the store does not know `If-None-Match` on a PUT.
+    /// True if the store may not know `If-None-Match` on a PUT. It says that it lacks something, and names the header or
+    /// none.
     pub fn is_unconditional_store(&self) -> bool {
-        let named = self.error_code() == "NotImplemented";
-        self.conditional && (self.http.status == 501 || (self.http.status == 400 && named))
+        let header = self.error.as_ref().map_or("", |error| &error.header);
+        let lacks = self.error_code() == "NotImplemented" && matches!(self.http.status, 400 | 501);
+        self.conditional && lacks && (header.is_empty() || header.eq_ignore_ascii_case("if-none-match"))
     }
 
     /// True if a session is over, or was ended: that of a role can be had anew.

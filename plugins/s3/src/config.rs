@@ -2,8 +2,10 @@
 //!
 //! The host has validated it against the schema that is derived from it. What a schema cannot say is looked at here.
 
+mod choices;
 pub mod key;
 
+pub use self::choices::{Compression, Encryption, PartitionBy};
 use self::key::KeyTemplate;
 use railhead_sdk::Schema;
 use serde::Deserialize;
@@ -11,7 +13,19 @@ use serde::Deserialize;
 /// What the owner of a destination sets.
 #[derive(Debug, Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "S3")]
+#[schema(
+    title = "S3",
+    // Where the region stands in the name of a host of AWS, it must be one of theirs.
+    extend = {
+        "if": {
+            "anyOf": [
+                { "not": { "required": ["endpoint"] } },
+                { "required": ["role_arn"], "not": { "required": ["sts_endpoint"] } }
+            ]
+        },
+        "then": { "properties": { "region": { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]+$" } } }
+    }
+)]
 pub struct Config {
     /// Name of the bucket that objects are written to.
     #[schema(
@@ -23,12 +37,15 @@ pub struct Config {
     )]
     pub bucket: String,
 
-    /// The bucket's region. Stores that have none take `us-east-1` or `auto`: their documents say which.
+    /// The bucket's region, such as `eu-west-1`. With an endpoint it is what that store's documents say; those that have no
+    /// regions take `us-east-1` or `auto`.
     #[schema(
         title = "Region",
         pattern = "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
         max_length = 63,
-        examples = ["eu-west-1"]
+        examples = ["eu-west-1"],
+        // Hosts of AWS that begin so are buckets of anybody, such as `sts.s3.amazonaws.com`.
+        extend = { "not": { "pattern": "^s3" } }
     )]
     pub region: String,
 
@@ -163,55 +180,6 @@ pub struct Config {
     #[serde(default = "yes")]
     #[schema(title = "Check by writing", default = true)]
     pub check_object: bool,
-}
-
-/// Whose time partitions go by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PartitionBy {
-    #[default]
-    Accepted,
-    Occurred,
-}
-
-/// How objects are compressed; the host does it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    #[default]
-    Gzip,
-    Zstd,
-    None,
-}
-
-impl Compression {
-    /// What a key of such objects ends with.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Gzip => "ndjson.gz",
-            Self::Zstd => "ndjson.zst",
-            Self::None => "ndjson",
-        }
-    }
-
-    /// The contract's name of it.
-    pub const fn coding(self) -> Option<&'static str> {
-        match self {
-            Self::Gzip => Some("gzip"),
-            Self::Zstd => Some("zstd"),
-            Self::None => None,
-        }
-    }
-}
-
-/// How the store encrypts objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Schema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encryption {
-    #[default]
-    BucketDefault,
-    Aes256,
-    Kms,
 }
 
 fn default_key() -> String {

@@ -38,7 +38,8 @@ impl Session {
             return;
         }
         // Once more, and only for what the store refused to look at: its signature, or a header that it does not know.
-        let conditional = self.is_conditional() && !self.any(&again, |answer| answer.is_unconditional_store());
+        let unconditional = self.any(&again, |answer| answer.is_unconditional_store());
+        let conditional = self.is_conditional() && !unconditional;
         let stale = keys.may_be_stale() && self.any(&again, |answer| answer.is_expired());
         let objects: Vec<_> = again.into_iter().map(|sent| sent.object).collect();
         let keys = match if stale { self.fresh_keys() } else { Ok(keys) } {
@@ -46,7 +47,12 @@ impl Session {
             Err(failure) => return without_keys(call, &objects, &failure),
         };
         for sent in self.send(call, objects, conditional, &keys) {
-            call.settle(&sent.object.carries, &self.outcome(&sent));
+            let outcome = self.outcome(&sent);
+            // Only then it was the condition that the store did not want.
+            if unconditional && matches!(outcome, Outcome::Delivered(_)) {
+                self.remember_unconditional();
+            }
+            call.settle(&sent.object.carries, &outcome);
         }
     }
 
@@ -69,10 +75,7 @@ impl Session {
         if call.batched() {
             return request::objects(&self.config, &self.template, &call.batch_id(), &events);
         }
-        let one = |planned: &Planned<'_>| {
-            request::objects(&self.config, &self.template, planned.event.uid(), std::slice::from_ref(planned))
-        };
-        events.iter().flat_map(one).collect()
+        events.iter().map(|planned| request::alone(&self.config, &self.template, planned)).collect()
     }
 
     /// Settles what is clear, and hands back what is worth a second request.
@@ -88,11 +91,7 @@ impl Session {
     fn is_worth_another(&self, sent: &Sent, keys: &Keys<'_>) -> bool {
         let Ok(got) = &sent.result else { return false };
         let answer = self.answer(got, sent);
-        if answer.is_unconditional_store() {
-            self.remember_unconditional();
-            return true;
-        }
-        keys.may_be_stale() && answer.is_expired()
+        answer.is_unconditional_store() || (keys.may_be_stale() && answer.is_expired())
     }
 
     fn any(&self, sent: &[Sent], what: impl Fn(&Answer<'_>) -> bool) -> bool {

@@ -1,19 +1,21 @@
 //! What is sent for a batch of events: objects, each with its key, headers and lines. Pure: the same batch, the same
 //! objects.
 
+mod name;
 mod time;
 
 use self::time::Utc;
 use crate::config::key::{KeyTemplate, Placeholder};
 use crate::config::{Config, Encryption, PartitionBy};
 use railhead_sdk::prelude::*;
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 pub const USER_AGENT: &str = concat!("Railhead/", env!("CARGO_PKG_VERSION"));
 
-/// Bytes that a key may have (Amazon S3 User Guide, "Naming Amazon S3 objects").
-const MAX_KEY: usize = 1024;
+/// Of objects.
+pub const CONTENT_TYPE: &str = "application/x-ndjson";
 
 /// Bytes of what is joined to one piece: a longer one would take twice its size while it grows.
 const MAX_PIECE: usize = 64 * 1024;
@@ -37,9 +39,11 @@ pub struct Object {
     pub body: Vec<Part<'static>>,
 }
 
-/// The objects of these events: one for each key, in the order in which keys first come. `hash` tells the batch from
-/// all others.
-pub fn objects(config: &Config, template: &KeyTemplate, hash: &str, events: &[Planned<'_>]) -> Vec<Object> {
+/// The objects of a batch: one for each key, in the order in which keys first come. `batch` tells it from all others.
+///
+/// Key and lines of an object are made of the batch's number and of its own events, and of nothing else of the batch: so it
+/// stays the same where others have arrived, and only the rest of the batch comes again.
+pub fn objects(config: &Config, template: &KeyTemplate, batch: &str, events: &[Planned<'_>]) -> Vec<Object> {
     let (mut objects, mut places): (Vec<Object>, HashMap<String, usize>) = Default::default();
     let mut last: Option<(&str, Utc, usize)> = None;
     for planned in events {
@@ -48,7 +52,7 @@ pub fn objects(config: &Config, template: &KeyTemplate, hash: &str, events: &[Pl
         let same = last.take().filter(|(before, then, _)| *before == event_type && then.same_hour(&at));
         let place = same.map_or_else(
             || {
-                let key = key(config, template, hash, planned.event, &at);
+                let key = key(config, template, batch, planned.event, &at);
                 *places.entry(key).or_insert_with_key(|key| {
                     objects.push(Object { key: key.clone(), ..Object::default() });
                     objects.len() - 1
@@ -64,6 +68,19 @@ pub fn objects(config: &Config, template: &KeyTemplate, hash: &str, events: &[Pl
     objects
 }
 
+/// The object of an event that goes by itself.
+///
+/// The event's id does not name it: another destination with the same bucket may select other fields of the same event,
+/// and a replay may follow a change of settings. A digest of all that is stored does: an object that has this name is this
+/// one.
+pub fn alone(config: &Config, template: &KeyTemplate, planned: &Planned<'_>) -> Object {
+    let mut object = Object::default();
+    object.push(planned);
+    let hash = format!("{}-{}", planned.event.uid(), name::mark(object.digest(config, planned.event)));
+    object.key = key(config, template, &hash, planned.event, &partition_time(config, planned));
+    object
+}
+
 impl Object {
     /// Appends the line of an event. What stands between two payloads is one piece.
     fn push(&mut self, &Planned { index, event, accepted_ms }: &Planned<'_>) {
@@ -77,6 +94,25 @@ impl Object {
             }
         }
     }
+
+    /// Of the lines of this one event, and of how they are stored.
+    fn digest(&self, config: &Config, event: &Event) -> Sha256 {
+        let mut digest = Sha256::new();
+        for (name, value) in stored_as(config) {
+            digest.update(format!("{name}: {value}\n"));
+        }
+        digest.update(config.compression.coding().unwrap_or_default());
+        for part in &self.body {
+            digest.update([0]);
+            match part {
+                Part::Bytes(bytes) => digest.update(bytes),
+                Part::EventData(_) | Part::EventDataBase64(_) => digest.update(&event.data),
+                // No secret stands in an object.
+                Part::Secret(_) => {}
+            }
+        }
+        digest
+    }
 }
 
 fn partition_time(config: &Config, planned: &Planned<'_>) -> Utc {
@@ -88,36 +124,17 @@ fn partition_time(config: &Config, planned: &Planned<'_>) -> Utc {
 }
 
 fn key(config: &Config, template: &KeyTemplate, hash: &str, event: &Event, at: &Utc) -> String {
-    template.render(|placeholder| match placeholder {
-        Placeholder::EventType => partition_value(&event.type_),
-        Placeholder::Tenant => partition_value(&event.tenant),
+    template.render(|placeholder, most| match placeholder {
+        Placeholder::EventType => name::value(&event.type_, most),
+        Placeholder::Tenant => name::value(&event.tenant, most),
         Placeholder::Dt => at.date().to_owned(),
         Placeholder::Year => at.year().to_owned(),
         Placeholder::Month => at.month().to_owned(),
         Placeholder::Day => at.day().to_owned(),
         Placeholder::Hour => at.hour().to_owned(),
-        Placeholder::Hash => partition_value(hash),
+        Placeholder::Hash => name::value(hash, most),
         Placeholder::Extension => config.compression.extension().to_owned(),
     })
-}
-
-/// A value in a key, as Hive writes partitions: what could end a segment, or be one that clients resolve, as `%XX`.
-fn partition_value(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    for (at, byte) in text.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && at > 0);
-        if plain {
-            value.push(char::from(byte));
-        } else {
-            let _ = write!(value, "%{byte:02X}");
-        }
-    }
-    value
-}
-
-/// True if the store takes a key of this length.
-pub fn fits(key: &str) -> bool {
-    key.len() <= MAX_KEY
 }
 
 /// A key as the path of a URL: all but unreserved characters and slashes as `%XX`, as its signature has it.
@@ -144,6 +161,13 @@ pub fn headers(config: &Config, content_type: &'static str, if_absent: bool) -> 
     if if_absent {
         headers.push(("if-none-match", "*".to_owned()));
     }
+    headers.extend(stored_as(config));
+    headers
+}
+
+/// How the store is to keep objects.
+fn stored_as(config: &Config) -> Vec<(&'static str, String)> {
+    let mut headers = Vec::new();
     match config.encryption {
         Encryption::BucketDefault => {}
         Encryption::Aes256 => headers.push(("x-amz-server-side-encryption", "AES256".to_owned())),

@@ -1,5 +1,7 @@
 //! A session: the configuration, and how its requests are signed.
 
+mod role;
+
 use crate::config::key::KeyTemplate;
 use crate::config::{Config, Unusable};
 use crate::request::{self, Object};
@@ -57,13 +59,10 @@ impl Session {
         let signer = match (&config.role_arn, first("keys")?) {
             (None, Some(keys)) => Signer::Keys(keys),
             (Some(arn), Some(by)) => Signer::Role { arn: arn.clone(), by },
-            // Its signature is worth something wherever it is shown, so it goes to AWS itself and to nobody else.
-            (Some(_), None) if config.sts_endpoint.is_some() => {
-                let message =
-                    "sts_endpoint is for a role that is assumed with the credential keys. Set them, or leave it out.";
-                return Err(Failure::invalid("sts-endpoint-without-keys", message));
+            (Some(arn), None) => {
+                leads_to_aws(&config)?;
+                Signer::Role { arn: arn.clone(), by: operator()? }
             }
-            (Some(arn), None) => Signer::Role { arn: arn.clone(), by: operator()? },
             (None, None) => {
                 let message = "Set a key pair as the credential keys, or the field role_arn.";
                 return Err(Failure::invalid("no-identity", message));
@@ -97,24 +96,14 @@ impl Session {
         matches!(self.signer, Signer::Role { .. })
     }
 
-    /// AssumeRole (AWS STS API Reference). The operator's identity does so for a tenant: the role's trust policy asks
-    /// for its external id.
+    /// A session of a role. The operator's identity asks for it in a tenant's name: the role's trust policy wants to see
+    /// that tenant's external id, and the session may do no more than is needed.
     fn assume(&self, arn: &str, by: &Credential) -> Result<Credential, Failure> {
-        let duration = self.config.role_duration_s.to_string();
-        let mut form = vec![
-            ("Action", "AssumeRole"),
-            ("Version", "2011-06-15"),
-            ("RoleArn", arn),
-            ("RoleSessionName", &self.config.role_session_name),
-            ("DurationSeconds", &duration),
-        ];
-        let external_id = by.attribute("external-id");
-        form.extend(external_id.as_deref().map(|id| ("ExternalId", id)));
-        let form: Vec<_> = form.iter().map(|(name, value)| format!("{name}={}", request::form_value(value))).collect();
+        let form = role::form(&self.config, arn, by.attribute("external-id").as_deref());
         let request = Request::new("POST", &self.config.sts_url());
         request.text_header("user-agent", request::USER_AGENT)?;
         request.text_header("content-type", "application/x-www-form-urlencoded")?;
-        request.append([parts::bytes(form.join("&"))])?;
+        request.append([parts::bytes(form)])?;
         request.sign_aws(by, "sts", &self.config.region)?;
         let made = |member: &str| format!("/AssumeRoleResponse/AssumeRoleResult/Credentials/{member}");
         let take = [
@@ -133,11 +122,7 @@ impl Session {
 
     /// The PUT of an object.
     pub fn put(&self, object: &Object, conditional: bool, keys: &Keys<'_>) -> Result<Request, Failure> {
-        if !request::fits(&object.key) {
-            let message = format!("The key {:?} has more than 1024 bytes. Set a shorter prefix or key.", object.key);
-            return Err(Failure::invalid("key-too-long", message));
-        }
-        let request = self.request("PUT", &object.key, "application/x-ndjson", conditional)?;
+        let request = self.request("PUT", &object.key, request::CONTENT_TYPE, conditional)?;
         request.carries(&object.carries);
         request.append(object.body.iter().map(copied))?;
         if let Some(coding) = self.config.compression.coding() {
@@ -189,6 +174,21 @@ impl Session {
         // Without the memory each object costs one more request.
         let _ = host::cache_put(UNCONDITIONAL, &[1], UNCONDITIONAL_MS);
     }
+}
+
+/// What this service's own identity signs is worth something wherever it is shown, and so is a session that it was given:
+/// both go to AWS itself and to nobody else.
+fn leads_to_aws(config: &Config) -> Result<(), Failure> {
+    if config.sts_endpoint.is_some() {
+        let message = "sts_endpoint is for a role that is assumed with the credential keys. Set them, or leave it out.";
+        return Err(Failure::invalid("sts-endpoint-without-keys", message));
+    }
+    if config.endpoint.is_some() {
+        let message = "With role_arn and no credential keys, this service's own identity assumes the role, and writes to AWS \
+                       only. Leave endpoint out, or set a key pair as the credential keys.";
+        return Err(Failure::invalid("endpoint-without-keys", message));
+    }
+    Ok(())
 }
 
 fn operator() -> Result<Credential, Failure> {

@@ -10,13 +10,13 @@ async fn what_a_server_says_of_the_password_is_masked() {
     let Some(server) = Server::shared().await else { return };
     let schema = server.schema(LEAST).await;
     let says = format!(
-        "CREATE FUNCTION {{schema}}.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'is it {PASSWORD}?'; END $$; CREATE TRIGGER tell BEFORE INSERT ON {{schema}}.events FOR EACH ROW EXECUTE FUNCTION {{schema}}.tell()"
+        "CREATE FUNCTION {{schema}}.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'is it {PASSWORD}?' USING ERRCODE = '40001'; END $$; CREATE TRIGGER tell BEFORE INSERT ON {{schema}}.events FOR EACH ROW EXECUTE FUNCTION {{schema}}.tell()"
     );
     schema.run(&says).await;
     let destination = Destination::new(server, &schema, json!({})).await;
     let records = destination.records(events(2)).await;
     for (outcome, transcript) in &records {
-        assert_eq!(outcome.reason().code, "raise-exception");
+        assert_eq!(outcome.reason().code, "serialization-failure");
         assert!(outcome.reason().message.contains("is it "), "{outcome:?}");
         assert!(!format!("{outcome:?} {transcript:?}").contains(PASSWORD));
     }

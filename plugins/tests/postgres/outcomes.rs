@@ -60,6 +60,93 @@ fn of_source(mut event: Event, source: &str) -> Event {
     event
 }
 
+/// What a trigger does before each row goes into the table.
+fn before_each_row(body: &str) -> String {
+    format!(
+        "CREATE FUNCTION {{schema}}.each() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$; CREATE TRIGGER each BEFORE INSERT ON {{schema}}.events FOR EACH ROW EXECUTE FUNCTION {{schema}}.each()"
+    )
+}
+
+#[tokio::test]
+async fn what_no_row_can_pass_waits_for_the_owner_of_the_table() {
+    let Some(server) = Server::shared().await else { return };
+    let (raises, divides) = (before_each_row("RAISE EXCEPTION 'no %', NEW.id;"), before_each_row("NEW.id := 1 / 0;"));
+    // Whether one alone is taken for its own fault, or the table's.
+    let cases = [
+        (
+            "ALTER TABLE {schema}.events ADD CONSTRAINT no CHECK (tenant = 'x')",
+            "check-violation",
+            "\"no\"",
+            "permanent",
+        ),
+        (
+            "ALTER TABLE {schema}.events ADD CONSTRAINT no FOREIGN KEY (tenant) REFERENCES {schema}.events (event_id)",
+            "foreign-key-violation",
+            "\"no\"",
+            "permanent",
+        ),
+        (
+            "ALTER TABLE {schema}.events ALTER tenant TYPE varchar(3)",
+            "string-data-right-truncation",
+            "of type character varying(3)",
+            "permanent",
+        ),
+        (&raises, "raise-exception", "the server's log", "permanent"),
+        (&divides, "division-by-zero", "divides by zero", "misconfigured"),
+    ];
+    for (change, code, words, alone) in cases {
+        let schema = server.schema(LEAST).await;
+        schema.run(change).await;
+        let destination = Destination::new(server, &schema, json!({})).await;
+        let outcome = destination.outcome(events(9)).await;
+        assert_eq!(short(&outcome), format!("misconfigured {code}"), "{change}");
+        let message = &outcome.reason().message;
+        assert!(message.contains(words) && message.contains("none of 9 events"), "{change}: {message}");
+        assert!(!message.contains("ord_"), "what a row holds is erased with its event: {message}");
+        assert_eq!(short(&destination.outcome(events(1)).await), format!("{alone} {code}"), "{change}");
+        let apart = destination.unbatched();
+        assert_eq!(short(&apart.outcome(events(2)).await), format!("misconfigured {code}"), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_within_a_trigger_beside_rows_that_pass_is_the_rows_fault() {
+    let Some(server) = Server::shared().await else { return };
+    let schema = server.schema(LEAST).await;
+    schema.run(&before_each_row("NEW.source := 12 / (NEW.payload::text)::int;")).await;
+    let destination = Destination::new(server, &schema, json!({})).await;
+    let outcomes = destination.deliver(vec![event(1, "0"), event(2, "3"), event(3, "0")]).await;
+    assert_eq!(shorts(&outcomes), "2 permanent division-by-zero, 1 delivered inserted");
+}
+
+#[tokio::test]
+async fn notices_of_triggers_are_not_in_the_way() {
+    let Some(server) = Server::shared().await else { return };
+    for level in ["NOTICE", "INFO"] {
+        let schema = server.schema(LEAST).await;
+        let says = format!("RAISE {level} 'one %', NEW.id; RAISE {level} 'two %', NEW.id;");
+        schema.run(&before_each_row(&says)).await;
+        let destination = Destination::new(server, &schema, json!({})).await;
+        assert_eq!(shorts(&destination.deliver(events(1_000)).await), "1000 delivered inserted", "{level}");
+    }
+}
+
+/// The host hands fewer over, until what is left fits into a call's time.
+#[tokio::test]
+async fn what_takes_too_long_together_goes_in_smaller_batches() {
+    let Some(server) = Server::shared().await else { return };
+    let schema = server.schema(LEAST).await;
+    schema.run(&before_each_row("PERFORM pg_sleep((NEW.payload::text)::float);")).await;
+    let destination = Destination::new(server, &schema, json!({})).await;
+    let hurried = destination.clone().deadline_ms(3_000);
+    let slow = |count: u16, seconds: &str| (0..count).map(|number| event(number, seconds)).collect::<Vec<_>>();
+    let outcome = hurried.outcome(slow(100, "0.1")).await;
+    assert_eq!(short(&outcome), "too_large query-canceled");
+    assert!(outcome.reason().message.contains("Fewer rows go at once"), "{outcome:?}");
+    assert_eq!(short(&hurried.outcome(slow(1, "60")).await), "transient query-canceled");
+    assert_eq!(shorts(&destination.deliver(slow(2, "0.1")).await), "2 delivered inserted");
+}
+
 /// The connector waits for a table that the test has locked, and the test for one that the connector has.
 #[tokio::test]
 async fn a_deadlock_is_tried_again() {
@@ -110,7 +197,8 @@ async fn who_waits_too_long_for_a_lock_tries_again() {
     assert_eq!(shorts(&destination.deliver(events(2)).await), "2 transient lock-not-available");
     // Without a bound of the role's, the call's own time is one: the server gives up before the call ends.
     let destination = Destination::new(server, &schema, json!({})).await.deadline_ms(3_000);
-    assert_eq!(shorts(&destination.deliver(events(2)).await), "2 transient query-canceled");
+    assert_eq!(shorts(&destination.deliver(events(2)).await), "2 too_large query-canceled");
+    assert_eq!(shorts(&destination.deliver(events(1)).await), "1 transient query-canceled");
     owner.execute("ROLLBACK").await.unwrap();
     assert_eq!(shorts(&destination.deliver(events(2)).await), "2 delivered inserted");
 }
@@ -146,14 +234,10 @@ async fn a_full_disk_is_waited_for() {
     else {
         return;
     };
-    // Its files are out of reach on that disk: it trusts whoever comes.
-    let server = Server::bare(&postgres);
+    // Its files are out of reach on that disk.
+    let server = Server::by_password(&postgres).await;
     let schema = server.schema(LEAST).await;
-    let config = json!({
-        "host": "127.0.0.1", "port": server.port, "database": "postgres", "user": "railhead", "schema": schema.name,
-        "sslmode": "disable",
-    });
-    let destination = Destination::without_authority(config).await;
+    let destination = Destination::plain(server.port, &schema).await;
     let large = || (0..200).map(|number| event(number, &format!("\"{}\"", random(number)))).collect();
     postgres.fill_disk();
     let outcome = destination.outcome(large()).await;

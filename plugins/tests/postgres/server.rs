@@ -79,6 +79,18 @@ impl Server {
         Self { port: postgres.address.port(), authority, url: postgres.url(), data }
     }
 
+    /// A server without TLS whose files are out of reach: it writes down itself who may log in. The usual role is there.
+    pub async fn by_password(postgres: &Postgres) -> Self {
+        let server = Self::bare(postgres);
+        let file = server.data.join("pg_hba.conf");
+        let _ = postgres.ask(&format!(
+            "COPY (SELECT unnest(string_to_array('{HBA}', chr(10)))) TO '{}'; CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'",
+            file.display()
+        ));
+        server.load_settings("off").await;
+        server
+    }
+
     /// Has it show this certificate from now on.
     pub async fn show(&self, shown: &Shown) {
         self.write("server.crt", &shown.certificate);

@@ -2,9 +2,10 @@
 
 use crate::run::{Destination, events, short};
 use railhead_model::Outcome;
-use railhead_plugin_harness::{Dialogue, Peer, Step, TcpPeer};
+use railhead_plugin_harness::{Authority, Dialogue, Peer, Step, TcpPeer};
 use serde_json::json;
 use std::io;
+use std::sync::OnceLock;
 
 /// What `SSLRequest` is answered with decides.
 async fn asked_for_tls(steps: Vec<Step>) -> Outcome {
@@ -46,26 +47,55 @@ fn welcome() -> Vec<u8> {
     [message(b'R', &[0; 4]), message(b'Z', b"I")].concat()
 }
 
+/// Vouches for peers: who has its certificate is taken for the server, and need not ask for a password.
+fn authority() -> &'static Authority {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| Authority::new("Authority of peers").unwrap())
+}
+
+/// A peer that begins TLS, lets the client introduce itself, and goes on with these steps.
+fn behind_tls(steps: Vec<Step>) -> TcpPeer {
+    let begin = vec![
+        Step::Read(8),
+        Step::Send(b"S".to_vec()),
+        Step::StartTls(authority().server("localhost").unwrap()),
+        Step::ReadUntil(b"UTF8\0\0".to_vec()),
+    ];
+    TcpPeer::following(Dialogue([begin, steps].concat())).unwrap()
+}
+
+/// A destination at a peer behind TLS.
+async fn to(peer: &TcpPeer) -> Destination {
+    let config = json!({ "host": "localhost", "port": peer.port(), "database": "d", "user": "u" });
+    Destination::of(config, &authority().pem()).await
+}
+
 /// What a server answers to all up to the end of a transaction of one table.
 fn inserted() -> Vec<u8> {
-    let tags = [&b"BEGIN\0"[..], b"SET\0", b"INSERT 0 2\0"].map(|tag| message(b'C', tag));
+    let tags = [&b"BEGIN\0"[..], b"SET\0", b"SET\0", b"INSERT 0 2\0"].map(|tag| message(b'C', tag));
     [tags.concat(), message(b'Z', b"T")].concat()
+}
+
+/// What PgBouncer in statement mode says to `BEGIN`.
+fn pooler() -> Vec<u8> {
+    let words = b"SFATAL\0VFATAL\0C08P01\0Mtransaction blocks not allowed in statement pooling mode\0\0";
+    message(b'E', words)
 }
 
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// What came of events for this peer.
-async fn without_tls(peer: TcpPeer) -> Outcome {
+async fn without_tls(peer: &TcpPeer) -> Outcome {
     let config = json!({
         "host": "127.0.0.1", "port": peer.port(), "database": "d", "user": "u", "sslmode": "disable",
     });
     Destination::without_authority(config).await.deadline_ms(3_000).outcome(events(2)).await
 }
 
-/// A dialogue after the client has introduced itself.
+/// A dialogue after the client has introduced itself, to a server whose certificate is valid.
 async fn introduced(steps: Vec<Step>) -> Outcome {
-    let dialogue = Dialogue([vec![Step::ReadUntil(b"UTF8\0\0".to_vec())], steps].concat());
-    without_tls(TcpPeer::following(dialogue).unwrap()).await
+    let peer = behind_tls(steps);
+    to(&peer).await.deadline_ms(3_000).outcome(events(2)).await
 }
 
 #[tokio::test]
@@ -79,7 +109,7 @@ async fn who_never_spoke_the_protocol_is_another_server() {
         (vec![Step::Send(message(b'R', b"\0\0\0\x0cv=x"))], "misconfigured not-postgres"),
         (vec![Step::Send(message(b'Z', b"I"))], "misconfigured not-postgres"),
         (vec![Step::Send(message(b'N', b"Mnotice\0\0").repeat(2_000))], "transient server-floods"),
-        (vec![Step::Send([welcome(), message(b'A', &[0; 8]).repeat(2_000)].concat())], "transient server-floods"),
+        (vec![Step::Send([welcome(), message(b'A', &[0; 8]).repeat(120_000)].concat())], "transient server-floods"),
         (vec![Step::Close], "transient connection-closed"),
         (vec![Step::Hang], "transient read-timeout"),
     ];
@@ -102,7 +132,8 @@ async fn nonsense_in_the_middle_counts_by_when_it_comes() {
         ),
         ([insert(), vec![Step::Close]].concat(), "transient connection-closed"),
         ([insert(), vec![Step::Reset]].concat(), "transient connection-reset"),
-        ([insert(), vec![Step::Hang]].concat(), "transient read-timeout"),
+        ([insert(), vec![Step::Hang]].concat(), "too_large read-timeout"),
+        ([insert(), vec![Step::Send(pooler()), Step::Close]].concat(), "misconfigured pooler-statement-mode"),
         ([commit(), vec![Step::Nonsense]].concat(), "uncertain protocol-violation"),
         (
             [commit(), vec![Step::Send([message(b'C', b"ROLLBACK\0"), message(b'Z', b"I")].concat())]].concat(),
@@ -125,7 +156,6 @@ async fn nonsense_in_the_middle_counts_by_when_it_comes() {
 async fn an_unused_connection_is_looked_after() {
     let ready = || message(b'Z', b"I");
     let steps = vec![
-        Step::ReadUntil(b"UTF8\0\0".to_vec()),
         Step::Send(welcome()),
         Step::ReadUntil(SYNC.to_vec()),
         Step::Send(inserted()),
@@ -134,11 +164,8 @@ async fn an_unused_connection_is_looked_after() {
         Step::Expect(SYNC.to_vec()),
         Step::Send(ready()),
     ];
-    let peer = TcpPeer::following(Dialogue(steps)).unwrap();
-    let config = json!({
-        "host": "127.0.0.1", "port": peer.port(), "database": "d", "user": "u", "sslmode": "disable",
-    });
-    let destination = Destination::without_authority(config).await;
+    let peer = behind_tls(steps);
+    let destination = to(&peer).await;
     assert_eq!(short(&destination.outcome(events(2)).await), "delivered duplicate");
     until_it_ends_with(&peer, SYNC).await;
     destination.retire();
@@ -177,13 +204,22 @@ fn impostor(iterations: u32, last: Vec<u8>) -> TcpPeer {
 
 #[tokio::test]
 async fn who_does_not_know_the_password_gets_nothing() {
+    // It asks for none.
+    let steps = vec![Step::ReadUntil(b"UTF8\0\0".to_vec()), Step::Send(welcome())];
+    let open = TcpPeer::following(Dialogue(steps)).unwrap();
+    let outcome = without_tls(&open).await;
+    assert_eq!(short(&outcome), "misconfigured server-not-proven");
+    let words = &outcome.reason().message;
+    assert!(words.contains("scram-sha-256") && words.contains("sslmode"), "{words}");
+    let came = open.received().concat();
+    assert!(came.ends_with(b"UTF8\0\0"), "{:?}", String::from_utf8_lossy(&came));
     let unproven = message(b'R', b"\0\0\0\x0cv=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-    let outcome = without_tls(impostor(4_096, unproven)).await;
+    let outcome = without_tls(&impostor(4_096, unproven)).await;
     assert_eq!(short(&outcome), "rejected_credentials scram-server-unproven");
     // It skips the proof.
-    let outcome = without_tls(impostor(4_096, welcome())).await;
+    let outcome = without_tls(&impostor(4_096, welcome())).await;
     assert_eq!(short(&outcome), "misconfigured not-postgres");
     // It asks for so little that it could search for the password.
-    let outcome = without_tls(impostor(1, Vec::new())).await;
+    let outcome = without_tls(&impostor(1, Vec::new())).await;
     assert_eq!(short(&outcome), "rejected_credentials scram-iterations");
 }

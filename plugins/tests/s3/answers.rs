@@ -1,6 +1,6 @@
 //! What neither server can be made to answer: a peer answers as the documents of S3 and of compatible stores say.
 
-use crate::run::{anonymous, destination, of_type, outcomes, told};
+use crate::run::{anonymous, destination, of_type, outcomes, sandbox, told};
 use railhead_plugin_harness::{Answer, HttpPeer, events};
 use serde_json::json;
 
@@ -130,7 +130,10 @@ async fn of_a_batch_each_object_has_its_own_outcome() {
 
 #[tokio::test]
 async fn a_store_that_knows_no_conditions_is_asked_without() {
-    for refusal in [error(501, "NotImplemented", ""), error(400, "NotImplemented", ""), Answer::status(501)] {
+    let named = "<Header>If-None-Match</Header>";
+    for refusal in
+        [error(501, "NotImplemented", ""), error(400, "NotImplemented", ""), error(501, "NotImplemented", named)]
+    {
         let peer =
             HttpPeer::deciding(
                 move |received| {
@@ -147,10 +150,26 @@ async fn a_store_that_knows_no_conditions_is_asked_without() {
         assert_eq!(received[0].header("if-none-match"), "*");
         assert_eq!((received[0].path(), &received[0].body), (received[1].path(), &received[1].body));
     }
-    let never = HttpPeer::answering(error(501, "NotImplemented", "")).unwrap();
-    let settled = destination(never.origin(), json!({})).await.deliver(events(1)).await;
-    assert_eq!(outcomes(&settled), [("transient", "store-failed")]);
-    assert_eq!(never.received().len(), 2, "once more, and not for ever");
+}
+
+#[tokio::test]
+async fn a_store_that_lacks_something_else_still_gets_conditions() {
+    let other = "<Header>x-amz-storage-class</Header>";
+    for (refusal, requests, told) in [
+        (error(501, "NotImplemented", ""), 2, ("misconfigured", "not-implemented")),
+        (error(501, "NotImplemented", other), 1, ("misconfigured", "not-implemented")),
+        (Answer::status(501), 1, ("transient", "store-failed")),
+    ] {
+        let mut answers = vec![refusal; requests];
+        answers.push(stored());
+        let peer = HttpPeer::answering_in_turn(answers).unwrap();
+        let destination = destination(peer.origin(), json!({})).await;
+        assert_eq!(outcomes(&destination.deliver(events(1)).await), [told]);
+        assert_eq!(peer.received().len(), requests, "once more, and not for ever");
+        assert_eq!(outcomes(&destination.deliver(events(1)).await), [("delivered", "stored")]);
+        let last = peer.received().pop().unwrap();
+        assert_eq!(last.header("if-none-match"), "*", "it is not to blame");
+    }
 }
 
 #[tokio::test]
@@ -168,17 +187,23 @@ async fn what_can_never_work_is_told_before_anything_is_sent() {
         (json!({"key": "{dt}"}), "key: It must name {hash} once"),
         (json!({"key": "{hash}/{uuid}"}), "{event_type}"),
         (json!({"prefix": "../other"}), "prefix: It must not"),
+        (json!({"key": "{hash}/"}), "key: It must not end in a slash"),
+        (json!({"prefix": "p".repeat(256)}), "prefix, key: Keys have at most 1024 bytes"),
+        (json!({"key": format!("{}{{event_type}}/{{hash}}", "k".repeat(200))}), "Set a shorter prefix or key."),
         (json!({"bucket_key": true}), "encryption: kms"),
     ] {
-        let settled = destination(peer.origin(), more).await.deliver(events(1)).await;
+        let destination = destination(peer.origin(), more).await;
+        let settled = destination.deliver(events(1)).await;
         assert_eq!(told(&settled[0]).0, "misconfigured", "{settled:?}");
         assert!(told(&settled[0]).3.contains(says), "{settled:?}");
+        let checked = destination.check().await.unwrap_err();
+        assert!(checked.message.contains(says), "{checked:?}");
     }
     let settled = anonymous(peer.origin(), json!({})).await.deliver(events(1)).await;
     assert!(told(&settled[0]).3.contains("Set a key pair as the credential keys"), "{settled:?}");
     let role = "arn:aws:iam::111122223333:role/x";
     for (more, says) in [
-        (json!({"role_arn": role}), "Set a key pair as the credential keys, or ask its operator."),
+        (json!({"role_arn": role}), "Leave endpoint out, or set a key pair as the credential keys."),
         (
             json!({"role_arn": role, "sts_endpoint": peer.origin()}),
             "sts_endpoint is for a role that is assumed with the credential keys",
@@ -188,9 +213,11 @@ async fn what_can_never_work_is_told_before_anything_is_sent() {
         assert_eq!(told(&settled[0]).0, "misconfigured", "{settled:?}");
         assert!(told(&settled[0]).3.contains(says), "{settled:?}");
     }
-    let long = json!({"prefix": "p".repeat(256), "key": format!("{}/{{event_type}}/{{hash}}", "k".repeat(480))});
-    let settled = destination(peer.origin(), long).await.deliver(vec![of_type(1, &"é".repeat(120), "1")]).await;
-    assert_eq!(outcomes(&settled), [("misconfigured", "key-too-long")]);
+    let (harness, connector) = sandbox().await;
+    let at_aws = json!({"bucket": "events", "region": "eu-west-1", "role_arn": role});
+    let settled = harness.destination(&connector, at_aws).batched().deliver(events(1)).await;
+    assert_eq!(told(&settled[0]).0, "misconfigured", "{settled:?}");
+    assert!(told(&settled[0]).3.contains("Set a key pair as the credential keys, or ask its operator."), "{settled:?}");
     assert!(peer.received().is_empty());
 }
 

@@ -135,6 +135,9 @@ async fn the_services_own_identity_assumes_a_role_with_the_tenants_external_id()
     let (asked, puts) = (of(TOKENS), of(STORE));
     assert_eq!((asked.len(), puts.len()), (1, 4));
     assert!(asked[0].text().contains("&ExternalId=acme%2B7f3b%2F2"), "{}", asked[0].text());
+    // Percent-encoded JSON: the session may write there, and nowhere else.
+    let policy = asked[0].text().split("&Policy=").nth(1).unwrap().to_owned();
+    assert!(policy.contains("arn%3Aaws%3As3%3A%3A%3Aevents%2Flive%2F%2A"), "{policy}");
     assert!(asked[0].header("authorization").contains(&format!("Credential={id}/")));
     assert!(
         puts.iter().all(|put| !put.header("authorization").contains(&id)),

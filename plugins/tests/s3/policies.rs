@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 /// The role of [`SETUP`].
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/writer";
 /// Requests of [`SETUP`].
-const SETUP_REQUESTS: u32 = 9;
+const SETUP_REQUESTS: u32 = 12;
 
-/// A bucket; the user `writer`, who may write under `live/`; the role of that name, who may too; the user `operator`,
-/// who may assume roles and do nothing else.
+/// A bucket; the user `writer`, who may write under `live/`; the role of that name, who may too; the user `narrow`, who may
+/// write events of one type there; the user `operator`, who may assume roles and do nothing else.
 const SETUP: &str = r#"
 iam = client("iam")
 client("s3").create_bucket(Bucket="events", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -20,7 +20,8 @@ def policy(action, resource, **more):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 write = policy("s3:PutObject", "arn:aws:s3:::events/live/*")
 keys = {}
-for user, allowed in [("writer", write), ("operator", policy("sts:AssumeRole", "*"))]:
+narrow = policy("s3:PutObject", "arn:aws:s3:::events/live/event_type=order.created/*")
+for user, allowed in [("writer", write), ("narrow", narrow), ("operator", policy("sts:AssumeRole", "*"))]:
     iam.create_user(UserName=user)
     key = iam.create_access_key(UserName=user)["AccessKey"]
     keys[user] = {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
@@ -30,7 +31,7 @@ iam.put_role_policy(RoleName="writer", PolicyName="p", PolicyDocument=write)
 print(json.dumps(keys))
 "#;
 
-/// A server with all that, and the keys of both users.
+/// A server with all that, and the keys of its users.
 pub fn moto() -> Option<(Moto, Value)> {
     let moto = Moto::start(SETUP_REQUESTS)?;
     let keys = serde_json::from_str(&moto.run(SETUP)).unwrap();
@@ -56,6 +57,23 @@ async fn the_least_grant_is_enough_and_no_more_is_had() {
     assert!(told(&settled[0]).3.contains("Grant s3:PutObject"), "{settled:?}");
     let steps = elsewhere.check().await.unwrap();
     assert_eq!(steps[0].as_ref().unwrap_err().code, "access-denied");
+}
+
+#[tokio::test]
+async fn an_object_that_is_refused_for_ever_keeps_no_other_back() {
+    let Some((moto, keys)) = moto() else { return };
+    let live = destination(&moto, json!({"prefix": "live"})).await.credential("keys", &keys["narrow"].to_string());
+    for code in ["stored", "duplicate"] {
+        let settled = live.deliver(events_of_two_types()).await;
+        let refused = ("misconfigured", "access-denied");
+        assert_eq!(outcomes(&settled), [("delivered", code), refused, ("delivered", code)], "{settled:?}");
+    }
+    // The host sends again what was refused, under the same number, and without what arrived.
+    let rest = vec![events_of_two_types().remove(1)];
+    assert_eq!(outcomes(&live.deliver(rest.clone()).await), [("misconfigured", "access-denied")]);
+    let granted = live.rotated(&[("keys", &keys["writer"].to_string())]);
+    assert_eq!(outcomes(&granted.deliver(rest).await), [("delivered", "stored")]);
+    assert_eq!(outcomes(&granted.deliver(events_of_two_types()).await), [("delivered", "duplicate"); 3]);
 }
 
 #[tokio::test]

@@ -91,11 +91,18 @@ async fn without_a_session_nothing_is_sent_to_the_store() {
 async fn the_services_own_identity_goes_to_aws_alone() {
     let tokens = HttpPeer::answering(session("secret-of-the-session/0123456789")).unwrap();
     let (harness, connector) = sandbox().await;
-    let more = json!({"role_arn": ROLE, "sts_endpoint": tokens.origin()});
-    let destination = harness.destination(&connector, config(tokens.origin(), more)).batched();
-    let destination =
-        destination.credential("assume_role", &s3::keys("AKIAOPERATOR", "operators/secret/0123456789", None));
-    let settled = destination.deliver(events(1)).await;
-    assert_eq!(told(&settled[0]).0, "misconfigured", "{settled:?}");
+    let at_aws = json!({"bucket": "events", "region": "eu-west-1", "role_arn": ROLE, "sts_endpoint": tokens.origin()});
+    for (config, code) in [
+        (at_aws, "sts-endpoint-without-keys"),
+        (config(tokens.origin(), json!({"role_arn": ROLE})), "endpoint-without-keys"),
+    ] {
+        let destination = harness.destination(&connector, config).batched();
+        let destination =
+            destination.credential("assume_role", &s3::keys("AKIAOPERATOR", "operators/secret/0123456789", None));
+        let settled = destination.deliver(events(1)).await;
+        let (class, _, status, _) = told(&settled[0]);
+        assert_eq!((class, status), ("misconfigured", Some(code)), "{settled:?}");
+        assert_eq!(destination.check().await.unwrap_err().status.as_deref(), Some(code));
+    }
     assert!(tokens.received().is_empty());
 }

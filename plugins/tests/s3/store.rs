@@ -4,8 +4,9 @@ use crate::run::{all_rows, config, destination, of_type, outcomes, sandbox, told
 use railhead_harness::{S3Fs, s3};
 use railhead_model::Event;
 use railhead_model::event::Head;
-use railhead_plugin_harness::{Answer, HttpPeer, Received, events, numbered};
+use railhead_plugin_harness::{Answer, Destination, HttpPeer, Received, events, numbered};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
@@ -91,8 +92,7 @@ async fn objects_are_compressed_as_their_names_say() {
 #[tokio::test]
 async fn without_batches_each_event_is_an_object() {
     let Some(store) = store() else { return };
-    let (harness, connector) = sandbox().await;
-    let single = harness.destination(&connector, config(&store.url(), json!({}))).credential("keys", &S3Fs::keys());
+    let single = single(&store, json!({})).await;
     for attempt in 1..=2 {
         let code = if attempt == 1 { "stored" } else { "duplicate" };
         let settled = single.clone().attempt(attempt).batch_id(&format!("call-{attempt}")).deliver(events(3)).await;
@@ -101,6 +101,31 @@ async fn without_batches_each_event_is_an_object() {
     let rows = all_rows(&store);
     assert_eq!(rows.len(), 3);
     assert!(rows.values().all(|rows| rows.len() == 1));
+}
+
+/// Events by themselves, of the bucket `events`.
+async fn single(store: &S3Fs, more: Value) -> Destination {
+    let (harness, connector) = sandbox().await;
+    harness.destination(&connector, config(&store.url(), more)).credential("keys", &S3Fs::keys())
+}
+
+#[tokio::test]
+async fn an_event_by_itself_never_takes_anothers_object_for_its_own() {
+    let Some(store) = store() else { return };
+    let deliver = async |data: &str, code: &str| {
+        let settled = single(&store, json!({})).await.deliver(vec![of_type(1, "order.created", data)]).await;
+        assert_eq!(outcomes(&settled), [("delivered", code)], "{data}");
+    };
+    // Two destinations select other fields of one event, or its owner corrected the selection and replays it.
+    deliver(r#"{"n":1,"of":2}"#, "stored").await;
+    deliver(r#"{"n":1}"#, "stored").await;
+    let objects = all_rows(&store);
+    assert_eq!(objects.len(), 2);
+    let payloads: HashSet<_> = objects.values().map(|rows| rows[0]["payload"].to_string()).collect();
+    assert_eq!(payloads, HashSet::from([r#"{"n":1,"of":2}"#.to_owned(), r#"{"n":1}"#.to_owned()]));
+    // What is there is the very same.
+    deliver(r#"{"n":1}"#, "duplicate").await;
+    assert_eq!(all_rows(&store), objects);
 }
 
 #[tokio::test]

@@ -21,15 +21,20 @@ pub(crate) struct Secret {
 }
 
 impl Secret {
-    /// A value for a field; `edition` tells the values of one field apart. `origin`: of the peer.
+    /// A value for a field; `edition` tells the values of one field apart. `origin`: of the peer; `peers`: vouches for it.
     ///
     /// # Errors
     /// If the machine makes no keys.
-    pub(crate) fn make(field: &CredentialField, edition: u8, origin: &str) -> Result<Self, TlsError> {
+    pub(crate) fn make(
+        field: &CredentialField,
+        edition: u8,
+        origin: &str,
+        peers: &Authority,
+    ) -> Result<Self, TlsError> {
         let word = format!("canary-{}-{edition}-5f1c77a0", field.name.replace('_', "-"));
         let (value, parts) = match field.kind {
             CredentialKind::Text => (word.clone(), vec![word.into_bytes()]),
-            CredentialKind::Bytes => {
+            CredentialKind::Bytes | CredentialKind::AzureKey => {
                 let key = seed(&word);
                 (format!("whsec_{}", STANDARD.encode(key)), vec![key.to_vec()])
             }
@@ -59,7 +64,7 @@ impl Secret {
             }
             CredentialKind::TlsIdentity => {
                 let (certificate, key) = Authority::new("Clients")?.issue("railhead")?;
-                (format!("{certificate}{key}"), vec![inside(&key)])
+                (format!("{certificate}{key}{}", peers.pem()), vec![inside(&key)])
             }
             CredentialKind::Url => (format!("{origin}/{word}/hook"), vec![word.into_bytes()]),
             CredentialKind::Headers => (json!({ "x-canary": word }).to_string(), vec![word.into_bytes()]),
@@ -150,4 +155,21 @@ fn percent(bytes: &[u8]) -> String {
         other => format!("%{other:02X}"),
     };
     bytes.iter().map(written).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_however_it_is_written() {
+        let search =
+            Search::of([("key".to_owned(), b"canary \"one\"/+1".to_vec()), ("short".to_owned(), b"seven77".to_vec())]);
+        let search = search.unwrap();
+        for (way, spelt) in spellings(b"canary \"one\"/+1") {
+            let text = [b"before ", spelt.as_slice(), b" after"].concat();
+            assert!(search.found_in(&text).iter().any(|found| found.starts_with("key ")), "{way}");
+        }
+        assert!(search.found_in(b"CANARY \"ONE\"/+1").len() == 1 && search.found_in(b"seven77 canary").is_empty());
+    }
 }

@@ -21,11 +21,11 @@ mod suite;
 pub mod templates;
 
 pub use findings::{Finding, Verdict};
-pub use plan::{Answered, Case, Line, Plan, Way};
-pub use plugin::{Plugin, PluginError};
+pub use plan::{Answered, Case, Given, Line, Plan, Way};
+pub use plugin::{Address, Plugin, PluginError};
 pub use report::{Limit, Report};
 pub use rules::{RULES, Rule, rule};
-pub use suite::run;
+pub use suite::{RunError, run};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What a manifest says, looked at without running anything.
 
 mod schema;
+mod words;
 
 use crate::findings::Findings;
 use railhead_model::Manifest;
@@ -54,14 +55,19 @@ fn credential(manifest: &Manifest, field: &CredentialField, findings: &mut Findi
         absent.map(|guard| format!("{name} is guarded by {guard}, and the schema has no such field.")),
     );
     // What a key signs is decided somewhere: in the configuration, or nowhere.
-    let unguarded = field.usage == Use::SignRequest && field.shared && field.guards.is_empty();
-    let decides = schema::names(&manifest.config_schema).into_iter().find(|name| name.starts_with("sign"));
+    let signs = matches!(field.usage, Use::SignRequest | Use::Token);
+    let is_guarded = |name: &String| {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        field.guards.iter().any(|guard| *guard == pointer || guard.starts_with(&format!("{pointer}/")))
+    };
+    let names = schema::names(&manifest.config_schema);
+    let decides = names.into_iter().find(|name| signs && words::decides(name) && !is_guarded(name));
     findings.check(
         "M4",
         "what decides how a key is used is guarded",
-        decides.filter(|_| unguarded).map(|setting| {
+        decides.map(|setting| {
             format!(
-                "{name} has no guards, and {setting} decides what is signed with it. Add its JSON Pointer to `guards`."
+                "{setting} decides what is signed with {name}, and is not guarded. Add its JSON Pointer to `guards`."
             )
         }),
     );
@@ -73,6 +79,7 @@ fn uses_of(kind: Kind) -> &'static [Use] {
         Kind::Text => &[Use::Place, Use::Token, Use::Challenge, Use::Wire, Use::Exchange, Use::SignRequest],
         Kind::Bytes => &[Use::Place, Use::Token, Use::Challenge, Use::Wire, Use::Exchange, Use::SignRequest],
         Kind::Aws => &[Use::SignRequest, Use::Token, Use::Exchange],
+        Kind::AzureKey => &[Use::SignRequest],
         Kind::GoogleServiceAccount => &[Use::Token, Use::Exchange],
         Kind::PrivateKey => &[Use::SignRequest, Use::Token, Use::Challenge],
         Kind::TlsIdentity => &[Use::TlsIdentity],

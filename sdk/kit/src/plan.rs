@@ -25,8 +25,8 @@ pub struct Plan {
     pub cases: Vec<Case>,
     /// Other configurations and credentials: what is sent and kept is checked with each.
     pub ways: Vec<Way>,
-    /// `real`: no peer of the suite can talk to this connector. Its own tests show deliveries; here it is refused, hung up
-    /// on, and fed nonsense.
+    /// `real`: no peer of the suite can talk to this connector. Unless [`crate::Plugin::server`] says where the real one is,
+    /// deliveries are left to its own tests, and the report says so; here it is refused, hung up on, and fed nonsense.
     pub server: Option<Server>,
     /// What a server that is no HTTP server says and expects, on each connection.
     pub dialogue: Vec<Line>,
@@ -118,6 +118,9 @@ pub enum Line {
     SendHex(String),
     /// TLS begins.
     Tls,
+    /// The client has ended a transaction: only from here on may have arrived what it wrote and nobody answered (O2). In a
+    /// dialogue without this word that is so from the first byte.
+    Commits,
     /// These lines again and again, until the client goes.
     Repeat(Vec<Line>),
 }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// What is judged.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,30 @@ pub struct Plugin {
     pub example: Value,
     /// `test.json`.
     pub plan: Plan,
+    /// Where a real server is, for a connector of streams: events are delivered there, as its `test.json` configures it.
+    pub server: Option<Address>,
+}
+
+/// A server's name or address, and its port: `127.0.0.1:5432`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Without brackets where it is an address of IPv6.
+    pub host: String,
+    /// Not 0.
+    pub port: u16,
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let host = |host: &str| host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        match split {
+            Some((name, port @ 1..)) if !name.is_empty() => Ok(Self { host: host(name), port }),
+            _ => Err(format!("{text:?} is no host and port, such as 127.0.0.1:5432")),
+        }
+    }
 }
 
 /// Why a folder cannot be judged.
@@ -46,7 +71,7 @@ impl Plugin {
     pub fn in_folder(component: Vec<u8>, dir: &Path) -> Result<Self, PluginError> {
         let (example, plan) = (dir.join("example.json"), dir.join("test.json"));
         let plan = if plan.exists() { json(&plan)? } else { Plan::default() };
-        Ok(Self { component, example: json(&example)?, plan })
+        Ok(Self { component, example: json(&example)?, plan, server: None })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::findings::{Finding, Verdict};
 use crate::rules;
+use railhead_sandbox::inert;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -43,10 +44,16 @@ impl Report {
         self.findings.iter().filter(|found| matches!(found.verdict, Verdict::Failed(_)))
     }
 
-    /// A table for people, with what to change below it.
+    /// The checks that could not be made.
+    pub fn skipped(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|found| matches!(found.verdict, Verdict::Skipped(_)))
+    }
+
+    /// A table for people, with what to change below it. What the connector says is in it without control characters: a
+    /// terminal acts on nothing of it.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = format!("{}\n\n", self.plugin);
+        let mut text = format!("{}\n\n", inert(&self.plugin));
         let width = self.findings.iter().map(|found| found.check.chars().count()).max().unwrap_or(0);
         for found in &self.findings {
             let (word, said) = match &found.verdict {
@@ -56,25 +63,30 @@ impl Report {
                 Verdict::Skipped(words) => ("skipped", Some(words)),
             };
             // Writing to a text cannot fail.
-            let _ = writeln!(text, "  {:<4} {:<width$}  {word}", found.rule, found.check);
+            let _ = writeln!(text, "  {:<4} {:<width$}  {word}", found.rule, inert(&found.check));
             if let Some(said) = said {
-                let _ = writeln!(text, "       {said}");
+                let _ = writeln!(text, "       {}", inert(said));
             }
         }
         text.push('\n');
         for limit in &self.limits {
             let Limit { what, used, allowed, unit, at } = limit;
-            let _ = writeln!(text, "  {what:<18} {used:>12} of {allowed:>12} {unit}  ({at})");
+            let _ = writeln!(text, "  {what:<18} {used:>12} of {allowed:>12} {unit}  ({})", inert(at));
         }
-        let failed = self.failures().count();
+        let (failed, skipped) = (self.failures().count(), self.skipped().count());
+        let made = self.findings.len() - skipped;
         let _ = match failed {
-            0 => {
-                writeln!(text, "\n{} checks; the connector keeps the contract as far as they see.", self.findings.len())
-            }
-            _ => writeln!(text, "\n{failed} of {} checks failed. It breaks:", self.findings.len()),
+            0 => writeln!(text, "\n{made} checks; the connector keeps the contract as far as they see."),
+            _ => writeln!(text, "\n{failed} of {made} checks failed. It breaks:"),
         };
         for rule in rules::RULES.iter().filter(|rule| self.failures().any(|found| found.rule == rule.id)) {
             let _ = writeln!(text, "  {}: {}", rule.id, rule.words);
+        }
+        if skipped > 0 {
+            let _ = writeln!(text, "\nNot made (see `skipped` above), so nothing is said of it:");
+        }
+        for found in self.skipped() {
+            let _ = writeln!(text, "  {}: {}", found.rule, inert(&found.check));
         }
         text
     }

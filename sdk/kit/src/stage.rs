@@ -1,25 +1,30 @@
 //! Destinations of the connector at peers of the suite, and what comes of what is handed over there.
 
+mod answers;
 mod config;
+
+pub(crate) use answers::{Fault, all, answer_of, none, only};
 
 use crate::canary::{Search, Secret, TOKEN};
 use crate::data::carried;
 use crate::findings::Findings;
-use crate::plan::{Answered, Given, Plan, Way};
+use crate::plan::{Given, Plan, Way};
+use crate::plugin::{Address, Plugin};
+use answers::{bearer, usual};
 use config::Place;
 use railhead_model::{BodyPart, Event, OutcomeClass, Timestamp};
-use railhead_plugin_harness::{Answer, Connector, Destination, Harness, HttpPeer, Received, SettledEvent};
+use railhead_plugin_harness::{Authority, Connector, Destination, Harness, HttpPeer, Received, SettledEvent};
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 /// Where the clock of the suite stands, but for checks that move it: what is signed at two times differs.
 pub(crate) const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
-/// What is answered to a request that carries these events, where it is not what a real server would answer.
-pub(crate) type Fault = Arc<dyn Fn(&BTreeSet<u8>) -> Option<Answer> + Send + Sync>;
+/// Where peers are.
+pub(crate) const PEER: &str = "127.0.0.1";
 
 /// The connector under test, and all that its destinations are made of.
 pub(crate) struct Stage {
@@ -27,6 +32,10 @@ pub(crate) struct Stage {
     pub(crate) connector: Arc<Connector>,
     pub(crate) plan: Plan,
     pub(crate) findings: RefCell<Findings>,
+    /// Vouches for peers that speak TLS: a `tls-identity` of the suite's making trusts it.
+    pub(crate) authority: Authority,
+    /// A real server, where one was named.
+    pub(crate) server: Option<Address>,
     example: Value,
     way: Way,
     search: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -48,16 +57,18 @@ pub(crate) struct Run {
 }
 
 impl Stage {
-    pub(crate) fn new(harness: Harness, connector: Arc<Connector>, example: Value, plan: Plan) -> io::Result<Self> {
-        let answer = plan.token.as_ref().map_or_else(bearer, answer_of);
-        let tokens = HttpPeer::answering(answer)?;
+    pub(crate) fn new(harness: Harness, connector: Arc<Connector>, plugin: &Plugin) -> io::Result<Self> {
+        let plan = plugin.plan.clone();
+        let tokens = HttpPeer::answering(plan.token.as_ref().map_or_else(bearer, answer_of))?;
         let search = BTreeMap::from([("the access token".to_owned(), TOKEN.as_bytes().to_vec())]).into();
         Ok(Self {
             harness,
             connector,
             plan,
             findings: RefCell::default(),
-            example,
+            authority: Authority::new("Peers").map_err(io::Error::other)?,
+            server: plugin.server.clone(),
+            example: plugin.example.clone(),
             way: Way::default(),
             search,
             tokens,
@@ -88,7 +99,12 @@ impl Stage {
 
     /// A destination at a port of this machine.
     pub(crate) fn at_port(&self, port: u16) -> Destination {
-        self.at(&Place::of_port(port, self.tokens.origin()), &[1])
+        self.at(&Place::of_server(PEER, port, self.tokens.origin()), &[1])
+    }
+
+    /// A destination at a real server.
+    pub(crate) fn at_server(&self, server: &Address) -> Destination {
+        self.at(&Place::of_server(&server.host, server.port, self.tokens.origin()), &[1])
     }
 
     /// `editions`: of each credential's values, newest first.
@@ -112,7 +128,7 @@ impl Stage {
             for edition in editions {
                 let secret = match given {
                     Some(Given::Value(value)) => Ok(Secret::given(field, value)),
-                    _ => Secret::make(field, *edition, origin),
+                    _ => Secret::make(field, *edition, origin, &self.authority),
                 };
                 // A machine without randomness makes no destination either.
                 all.extend(secret);
@@ -155,17 +171,18 @@ impl Stage {
         requests.retain(|request| !carried(request).is_empty());
         requests.sort_by_key(|request| (carried(request), request.line.clone()));
         let run = Run { settled, requests };
-        self.always(&run, count);
+        self.always(&run.settled, count);
+        self.named(&run);
         run
     }
 
     /// What holds for every hand-over.
-    fn always(&self, run: &Run, count: usize) {
+    pub(crate) fn always(&self, settled: &[SettledEvent], count: usize) {
         let mut findings = self.findings.borrow_mut();
-        findings.holds("D1", "every event is settled exactly once", run.settled.len() == count, || {
-            format!("Of {count} events {} were settled.", run.settled.len())
+        findings.holds("D1", "every event is settled exactly once", settled.len() == count, || {
+            format!("Of {count} events {} were settled.", settled.len())
         });
-        for event in &run.settled {
+        for event in settled {
             let reason = event.outcome.reason();
             let (code, message) = (reason.code.as_str(), &reason.message);
             findings.holds("D1", "no event is left unsettled", code != "unsettled", || {
@@ -184,6 +201,11 @@ impl Stage {
                 format!("The code {code:?} is not kebab-case; the host records what is not as `unspecified`.")
             });
         }
+    }
+
+    /// What holds for every request.
+    fn named(&self, run: &Run) {
+        let mut findings = self.findings.borrow_mut();
         for request in &run.requests {
             for number in carried(request) {
                 let index = usize::from(number).saturating_sub(1);
@@ -234,38 +256,6 @@ impl Run {
         let parts = exchanges.flat_map(|exchange| &exchange.request.body);
         parts.filter_map(|part| if let BodyPart::Text(text) = part { Some(text.clone()) } else { None }).collect()
     }
-}
-
-/// No fault: a real server's answer.
-pub(crate) fn none() -> Fault {
-    Arc::new(|_| None)
-}
-
-/// This to all requests with events.
-pub(crate) fn all(answer: Answer) -> Fault {
-    Arc::new(move |_| Some(answer.clone()))
-}
-
-/// This to requests that carry the event of this number.
-pub(crate) fn only(number: u8, answer: Answer) -> Fault {
-    Arc::new(move |events| events.contains(&number).then(|| answer.clone()))
-}
-
-/// The first answer that fits.
-fn usual(answers: &[Answered], request: &Received, events: usize) -> Answer {
-    let fitting = answers.iter().find(|answered| answered.fits(request, events));
-    fitting.map_or_else(|| Answer::status(200), answer_of)
-}
-
-/// An answer as a plan has it.
-pub(crate) fn answer_of(answered: &Answered) -> Answer {
-    let answer = Answer::status(answered.status).body(&answered.body);
-    answered.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value))
-}
-
-fn bearer() -> Answer {
-    let token = json!({ "access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600 });
-    Answer::status(200).header("content-type", "application/json").body(token.to_string())
 }
 
 /// Many a connector logs in when it opens: what goes wrong with the peer then is no fault of the configuration.

@@ -8,14 +8,27 @@ use crate::plan::Server;
 use crate::plugin::Plugin;
 use crate::report::{Limit, Report};
 use crate::stage::{NOW, Stage};
+use railhead_model::manifest::{Origin, Place};
 use railhead_plugin_harness::{Harness, HarnessError};
 use railhead_sandbox::LoadError;
 
-/// Runs all checks on a connector.
+/// Why nothing can be said of a connector: the machine does not give what the suite needs.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No sandbox.
+    #[error("the sandbox cannot be set up: {0}")]
+    Sandbox(#[from] HarnessError),
+    /// No peer: no port, no thread.
+    #[error("a peer of the suite cannot be started: {0}")]
+    Peer(#[from] std::io::Error),
+}
+
+/// Runs all checks on a connector. What the loader refuses is a finding too; of a component that it takes, M1, M5, N1 and N3
+/// hold, and no check says so.
 ///
 /// # Errors
-/// If the machine does not give what a sandbox or a peer needs: nothing is said of the connector then.
-pub async fn run(plugin: &Plugin) -> Result<Report, HarnessError> {
+/// See [`RunError`].
+pub async fn run(plugin: &Plugin) -> Result<Report, RunError> {
     let log = Log::installed();
     let harness = Harness::new()?;
     harness.clock().stop_at(NOW);
@@ -26,49 +39,45 @@ pub async fn run(plugin: &Plugin) -> Result<Report, HarnessError> {
     let name = format!("{} {}", connector.manifest.name, connector.manifest.version);
     let manifest = connector.manifest.clone();
     let mut findings = Findings::default();
-    findings.holds("M1", "there is one manifest, at the outermost level", true, String::new);
-    findings.holds("M5", "the manifest has no unknown fields", true, String::new);
-    findings.holds("N1", "the contract is one that the host speaks", true, String::new);
-    findings.holds("N3", "the imports are those that the host has", true, String::new);
     manifest::check(&manifest, &plugin.example, &plugin.component, &mut findings);
-    let stage = Stage::new(harness, connector, plugin.example.clone(), plugin.plan.clone());
-    let findings = match stage {
-        // A configuration that fits no schema cannot be delivered to.
-        Ok(_) if findings.has_failed(manifest::EXAMPLE) => findings.into_inner(),
-        Ok(mut stage) => {
-            stage.findings = findings.into();
-            let failed = dynamic(&mut stage).await.err();
-            let mut findings = stage.findings.into_inner();
-            if let Some(error) = failed {
-                findings.skip("D1", "deliveries", &format!("A peer could not be started: {error}"));
-            }
-            findings.into_inner()
-        }
-        Err(error) => {
-            findings.skip("D1", "deliveries", &format!("A peer could not be started: {error}"));
-            findings.into_inner()
-        }
-    };
+    let mut stage = Stage::new(harness, connector, plugin)?;
+    // A configuration that fits no schema cannot be delivered to.
+    if !findings.has_failed(manifest::EXAMPLE) {
+        stage.findings = findings.into();
+        dynamic(&mut stage).await?;
+        findings = stage.findings.take();
+    }
     let limits = log.map(|log| used(&log.lines_of(&manifest.name))).unwrap_or_default();
-    let mut findings = findings;
+    let mut findings = findings.into_inner();
     findings.extend(limits.iter().map(near));
     Ok(Report { plugin: name, findings, limits })
 }
 
 async fn dynamic(stage: &mut Stage) -> std::io::Result<()> {
-    let origins = serde_json::to_value(&stage.connector.manifest.origins).unwrap_or_default();
-    let all = origins.as_array().cloned().unwrap_or_default();
-    let (streams, others): (Vec<_>, Vec<_>) = all.iter().partition(|origin| origin.get("tcp").is_some());
-    if !others.is_empty() && stage.plan.server != Some(Server::Real) {
+    let origins = &stage.connector.manifest.origins;
+    let is_stream = |origin: &&Origin| matches!(origin.place, Place::Tcp(_));
+    let (streams, requests) = (origins.iter().any(|it| is_stream(&it)), origins.iter().any(|it| !is_stream(&it)));
+    let is_judged = stage.plan.server != Some(Server::Real);
+    if requests && is_judged {
         checks::http(stage).await?;
+    } else if requests {
+        let why = "test.json says that only the real server can answer its requests: its own tests are to show this.";
+        checks::unjudged(stage, why);
     }
-    if !streams.is_empty() {
+    if streams {
         checks::stream(stage).await?;
     }
     checks::secrets::nowhere(stage);
     for way in std::mem::take(&mut stage.plan.ways) {
+        let check = format!("the way {:?} of test.json delivers", way.name);
         stage.set_way(way);
-        checks::secrets::way(stage).await?;
+        if requests && is_judged {
+            checks::secrets::way(stage, &check).await?;
+        } else if streams {
+            checks::stream_way(stage, &check).await?;
+        } else {
+            stage.findings.borrow_mut().skip("O3", &check, "Only the real server can answer its requests.");
+        }
     }
     Ok(())
 }
@@ -80,6 +89,10 @@ fn unloadable(error: &LoadError) -> Report {
             ("M1", "there is one manifest, at the outermost level")
         }
         LoadError::Manifest(why) if why.starts_with("contract:") => ("N1", "the contract is one that the host speaks"),
+        LoadError::Manifest(why) if why.contains("does not go with its kind") => ("M8", "uses go with kinds"),
+        LoadError::Manifest(why) if why.contains("is the operator's") => {
+            ("M10", "what is the operator's goes where no tenant chooses")
+        }
         LoadError::Manifest(why) if why.starts_with("credentials:") || why.starts_with("origins:") => {
             ("M7", "what the manifest points at is there")
         }

@@ -7,7 +7,7 @@
 //! | `event_type`, `occurred_at`, `tenant`, `source` | as published; `occurred_at` is RFC 3339 |
 //! | `payload` | the data. JSON as it is; what is not JSON a string in base64; null where there is none |
 //! | `metadata` | an object: `content_type`, `subject` and `attributes` where there are any, and `payload_encoding`: `"base64"` where the payload is such a string |
-//! | `received_at` | when the row was written, RFC 3339 |
+//! | `received_at` | when the host accepted the event, RFC 3339: the same at every attempt and replay, so that a retry writes the same row |
 
 use crate::credentials::Part;
 use crate::types::Event;
@@ -19,8 +19,9 @@ pub const COLUMNS: [&str; 9] =
     ["event_id", "id", "event_type", "occurred_at", "tenant", "source", "payload", "metadata", "received_at"];
 
 /// A row as a JSON object on one line, without a line end: for files of newline-delimited JSON. `index`: the event's in the
-/// call. `received_ms`: milliseconds since 1970, from [`crate::host::Call::now_ms`].
-pub fn json(index: u32, event: &Event, received_ms: u64) -> Vec<Part<'static>> {
+/// call. `accepted_ms`: [`crate::host::Call::accepted_ms`] of it. Not the time of the call: under one identity a retry would
+/// then send other bytes.
+pub fn json(index: u32, event: &Event, accepted_ms: u64) -> Vec<Part<'static>> {
     let payload = Payload::of(event);
     let mut head = String::from("{");
     for (column, value) in [
@@ -35,7 +36,7 @@ pub fn json(index: u32, event: &Event, received_ms: u64) -> Vec<Part<'static>> {
     }
     head.push_str("\"payload\":");
     let metadata = payload.metadata(event);
-    let tail = format!(",\"metadata\":{metadata},\"received_at\":\"{}\"}}", timestamp(received_ms));
+    let tail = format!(",\"metadata\":{metadata},\"received_at\":\"{}\"}}", timestamp(accepted_ms));
     payload.between(index, event, head.into_bytes(), tail.into_bytes())
 }
 

@@ -34,6 +34,10 @@ use target::Publish;
 const MOST_UNFAIR: f64 = 1.5;
 /// Delivered a second beside a backlog, against an empty store.
 const LEAST_RATE: f64 = 0.9;
+/// Rows of 1 KB that the postgres connector writes a second.
+const LEAST_ROWS: f64 = 10_000.0;
+/// MB of NDJSON that the s3 connector uploads a second, before compression, where a native writer can.
+const LEAST_UPLOAD: f64 = 50.0;
 /// A host's memory beside a backlog.
 const MOST_MB: f64 = 512.0;
 
@@ -161,6 +165,11 @@ fn missed(report: &Value) -> Vec<String> {
     judge(&backlog["rate_ratio"], &|ratio| ratio < LEAST_RATE, slower);
     let larger = format!("a host needs at most {MOST_MB} MB whatever waits");
     judge(&backlog["host_rss_mb"]["peak"], &|mb| mb > MOST_MB, larger);
+    let rows = &report["postgres_connector"]["sandbox_rows_per_s"];
+    judge(rows, &|rows| rows < LEAST_ROWS, format!("at least {LEAST_ROWS} rows a second"));
+    let (own, native) = (&report["s3_connector"]["none"]["sandbox_mb_per_s"], &report["s3_connector"]["none"]);
+    let server_allows = native["native_mb_per_s"].as_f64().is_none_or(|mb| mb >= LEAST_UPLOAD);
+    judge(own, &|mb| mb < LEAST_UPLOAD && server_allows, format!("at least {LEAST_UPLOAD} MB a second"));
     missed
 }
 

@@ -10,6 +10,9 @@ use std::{env, fs, io};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Variant {
+    /// What it is a line away from: `stream` for that template; else the connector in `base`.
+    #[serde(default)]
+    of: Option<String>,
     rule: String,
     says: String,
     file: String,
@@ -34,33 +37,42 @@ fn main() -> Result<(), Error> {
     let mut members = vec!["base".to_owned()];
     make(&here.join("base"), &workspace.join("base"), None)?;
     let mut list = String::from("&[\n");
+    let (templates, sdk) = (here.join("../../../sdk/kit/templates"), here.join("../../../sdk/rust"));
+    for name in TEMPLATES {
+        let kind = name.trim_start_matches("template-");
+        template(&templates.join(kind), &workspace.join(name), name, &sdk)?;
+        members.push(name.to_owned());
+    }
+    let mut of_templates: Vec<&str> = TEMPLATES.to_vec();
     for (name, variant) in &variants {
-        make(&here.join("base"), &workspace.join(name), Some((name, variant)))?;
+        let base = match &variant.of {
+            None => here.join("base"),
+            Some(kind) => {
+                of_templates.push(name);
+                workspace.join(format!("template-{kind}"))
+            }
+        };
+        make(&base, &workspace.join(name), Some((name, variant)))?;
         members.push(name.clone());
         let dir = workspace.join(name);
+        let base = variant.of.as_ref().map_or_else(|| "base".to_owned(), |kind| format!("template-{kind}"));
         // Writing to a text cannot fail.
         let _ = writeln!(
             list,
-            "Wrong {{ name: {name:?}, rule: {:?}, says: {:?}, file: {:?}, folder: {:?}, component: include_bytes!(concat!(\
-             env!(\"OUT_DIR\"), \"/{name}.wasm\")) }},",
-            variant.rule, variant.says, variant.file, dir
+            "Wrong {{ name: {name:?}, rule: {:?}, says: {:?}, file: {:?}, base: {:?}, folder: {:?}, component: \
+             include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\")) }},",
+            variant.rule,
+            variant.says,
+            variant.file,
+            workspace.join(base),
+            dir
         );
     }
     list.push(']');
-    let templates = here.join("../../../sdk/kit/templates");
-    for name in TEMPLATES {
-        template(
-            &templates.join(name.trim_start_matches("template-")),
-            &workspace.join(name),
-            name,
-            &here.join("../../../sdk/rust"),
-        )?;
-        members.push(name.to_owned());
-    }
     // By name: what was a member in a build before may still be there.
     let all = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{PROFILE}");
     write(&workspace.join("Cargo.toml"), &all)?;
-    write(&workspace.join("Cargo.lock"), &locked(&read(&here.join("base.lock"))?, &members))?;
+    write(&workspace.join("Cargo.lock"), &locked(&read(&here.join("base.lock"))?, &members, &of_templates))?;
     write(&out.join("wrong.rs"), &list)?;
     let from = [
         templates,
@@ -93,7 +105,8 @@ fn make(base: &Path, to: &Path, variant: Option<(&String, &Variant)>) -> Result<
         let mut text = read(&base.join(file))?;
         if let Some((name, variant)) = variant {
             if file == "Cargo.toml" {
-                text = text.replace("name = \"base\"", &format!("name = {name:?}"));
+                let own = base.file_name().map(|own| own.to_string_lossy().into_owned()).unwrap_or_default();
+                text = text.replace(&format!("name = {own:?}"), &format!("name = {name:?}"));
             }
             if file == variant.file {
                 text = changed(&text, variant).map_err(|cause| Error::File {
@@ -146,16 +159,16 @@ fn changed(text: &str, variant: &Variant) -> Result<String, String> {
     Ok(lines.flat_map(|line| [line, "\n"]).collect())
 }
 
-/// The base's lock file with a package for each member: they need what the base needs.
-fn locked(base: &str, members: &[String]) -> String {
+/// The base's lock file with a package for each member: they need what the base needs, but for one thing that templates, and
+/// what is made of them, do without.
+fn locked(base: &str, members: &[String], of_templates: &[&str]) -> String {
     let mut packages: Vec<String> = base.split("\n[[package]]\n").map(str::to_owned).collect();
     let head = packages.remove(0);
     let own = packages.iter().position(|package| package.starts_with("name = \"base\"\n"));
     let own = own.map(|at| packages.remove(at)).unwrap_or_default();
     packages.extend(members.iter().map(|name| {
         let package = own.replace("name = \"base\"", &format!("name = {name:?}"));
-        // The one thing of the base that templates do without.
-        if TEMPLATES.contains(&name.as_str()) { package.replace(" \"serde_json\",\n", "") } else { package }
+        if of_templates.contains(&name.as_str()) { package.replace(" \"serde_json\",\n", "") } else { package }
     }));
     packages.sort_by_key(|package| package.lines().next().map(str::to_owned));
     let packages: Vec<String> = packages.iter().map(|package| package.trim_end().to_owned()).collect();

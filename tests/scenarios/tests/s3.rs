@@ -15,6 +15,8 @@ railhead_harness::on_both_stores! {
     a_host_that_dies_before_it_records_an_upload_leaves_one_object,
     so_it_does_where_objects_are_written_over,
     an_answer_that_is_lost_leaves_one_object,
+    an_object_that_is_refused_again_and_again_keeps_no_other_back,
+    two_destinations_that_share_a_place_do_not_share_objects,
 }
 
 const EVENTS: usize = 60;
@@ -76,6 +78,70 @@ async fn an_answer_that_is_lost_leaves_one_object(store: &Store) {
     assert_eq!(ids(&stored), (0..EVENTS).collect::<Vec<_>>());
 }
 
+async fn an_object_that_is_refused_again_and_again_keeps_no_other_back(store: &Store) {
+    let Some(objects) = objects() else { return };
+    let relay = Relay::start(objects.address(), Answers::PaidRefused).await;
+    let mut host = store.start().await;
+    let client = host.client();
+    client.make_tenant("acme").await;
+    client.make_destination("acme", "archive", &destination(&relay, false)).await;
+    publish(&client).await;
+    let of =
+        |paths: &[String], kind: &str| paths.iter().filter(|path| path.contains(kind)).cloned().collect::<Vec<_>>();
+    // Both batches were tried again.
+    relay.until(|paths| of(paths, "order.paid").len() >= 4).await;
+    let halves =
+        deliveries(&client, |all| all.iter().filter(|one| one["state"] == "delivered").count() == EVENTS / 2).await;
+    for delivery in &halves {
+        let (kind, state) = (&delivery["event_type"], &delivery["state"]);
+        assert_eq!(*state == "delivered", kind == "order.created", "{delivery}");
+        assert!(["delivered", "retrying"].iter().any(|known| state == known), "{delivery}");
+    }
+    let before = objects.objects("events");
+    assert_eq!(before.len(), OBJECTS / 2);
+    assert_eq!(ids(&before), (0..EVENTS).step_by(2).collect::<Vec<_>>());
+
+    // What is left of the batches survives the host, too.
+    host.kill();
+    relay.answer(Answers::PassedOn);
+    let host = store.start().await;
+    assert_eq!(ends(&host.client()).await.into_iter().collect::<Vec<_>>(), ["stored"]);
+    let after = objects.objects("events");
+    assert!(before.iter().all(|(key, body)| after.get(key) == Some(body)), "what arrived stays as it is");
+    assert_eq!((after.len(), ids(&after)), (OBJECTS, (0..EVENTS).collect()));
+    let paths = relay.paths();
+    assert_eq!(of(&paths, "order.created").len(), OBJECTS / 2, "each was written once: {paths:?}");
+    let refused: BTreeSet<_> = of(&paths, "order.paid").into_iter().collect();
+    assert_eq!(refused.len(), OBJECTS / 2, "under the same names at every attempt: {paths:?}");
+}
+
+/// They select other fields of the same events, and each event is an object.
+async fn two_destinations_that_share_a_place_do_not_share_objects(store: &Store) {
+    let Some(objects) = objects() else { return };
+    let relay = Relay::start(objects.address(), Answers::PassedOn).await;
+    let host = store.start().await;
+    let client = host.client();
+    client.make_tenant("acme").await;
+    let single = |fields: Value| {
+        let mut destination = destination(&relay, false);
+        destination["batch"] = json!({"max_events": 1, "max_bytes": 1_000_000, "linger_ms": 0});
+        destination["fields"] = fields;
+        destination
+    };
+    client.make_destination("acme", "archive", &single(json!({}))).await;
+    client.make_destination("acme", "lean", &single(json!({"exclude": ["/of"]}))).await;
+    let event = json!({"tenant": "acme", "type": "order.created", "id": "e-1", "data": {"n": 1, "of": 2}});
+    let (status, body) = client.post("/v1/events", &json!([event])).await;
+    assert_eq!(status, 202, "{body}");
+    for destination in ["archive", "lean"] {
+        let ended = deliveries_of(&client, destination, |all| all.len() == 1 && all[0]["state"] == "delivered").await;
+        assert_eq!(ended[0]["code"], "stored");
+    }
+    let payload = |body: &Vec<u8>| serde_json::from_slice::<Value>(body).expect("a row")["payload"].to_string();
+    let payloads: BTreeSet<_> = objects.objects("events").values().map(payload).collect();
+    assert_eq!(payloads.into_iter().collect::<Vec<_>>(), [r#"{"n":1,"of":2}"#, r#"{"n":1}"#]);
+}
+
 /// A store with the bucket `events`.
 fn objects() -> Option<S3Fs> {
     let objects = S3Fs::start()?;
@@ -106,14 +172,22 @@ async fn publish(client: &Client) {
 
 /// The codes with which all deliveries ended.
 async fn ends(client: &Client) -> BTreeSet<String> {
+    let ended = |all: &[Value]| all.len() == EVENTS && all.iter().all(|delivery| delivery["state"] == "delivered");
+    let code = |delivery: &Value| delivery["code"].as_str().unwrap_or_default().to_owned();
+    deliveries(client, ended).await.iter().map(code).collect()
+}
+
+/// All deliveries of the archive, once they are as they should.
+async fn deliveries(client: &Client, done: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    deliveries_of(client, "archive", done).await
+}
+
+async fn deliveries_of(client: &Client, destination: &str, done: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let mut deliveries = Vec::new();
     for _ in 0..1_200 {
-        deliveries = client.list("/v1/tenants/acme/deliveries?destination=archive").await;
-        if deliveries.len() == EVENTS && deliveries.iter().all(|delivery| delivery["state"] == "delivered") {
-            return deliveries
-                .iter()
-                .map(|delivery| delivery["code"].as_str().unwrap_or_default().to_owned())
-                .collect();
+        deliveries = client.list(&format!("/v1/tenants/acme/deliveries?destination={destination}")).await;
+        if done(&deliveries) {
+            return deliveries;
         }
         // What the engine does shows when it is recorded; nothing tells when.
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -142,7 +216,12 @@ enum Answers {
     Held,
     /// The first for each path; the connection closes instead.
     LostOnce,
+    /// Objects of one type do not even reach the store.
+    PaidRefused,
 }
+
+const REFUSAL: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/xml\r\ncontent-length: 41\r\n\
+    connection: close\r\n\r\n<Error><Code>InternalError</Code></Error>";
 
 /// Stands before a store and passes requests on.
 struct Relay {
@@ -156,13 +235,17 @@ impl Relay {
         let (uploaded, answers) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(answers)));
         let (count, current, seen) = (uploaded.clone(), answers.clone(), Mutex::new(BTreeSet::new()));
         let peer = Peer::start(move |request| {
+            let refuses = *current.lock().expect("sound") == Answers::PaidRefused;
+            if refuses && request.target().contains("order.paid") {
+                return Reply::Close(REFUSAL.to_vec());
+            }
             let answer = tokio::task::block_in_place(|| pass_on(store, request));
             count.fetch_add(1, Ordering::SeqCst);
             let is_first = seen.lock().expect("sound").insert(request.target().to_owned());
             match *current.lock().expect("sound") {
                 Answers::Held => Reply::Stall(Vec::new()),
                 Answers::LostOnce if is_first => Reply::Close(Vec::new()),
-                Answers::PassedOn | Answers::LostOnce => Reply::Close(answer),
+                Answers::PassedOn | Answers::LostOnce | Answers::PaidRefused => Reply::Close(answer),
             }
         })
         .await;
@@ -182,6 +265,17 @@ impl Relay {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("nothing was uploaded in a minute");
+    }
+
+    /// Waits for requests.
+    async fn until(&self, done: impl Fn(&[String]) -> bool) {
+        for _ in 0..1_200 {
+            if done(&self.paths()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("after a minute: {:?}", self.paths());
     }
 
     /// Of all requests, in order.

@@ -65,7 +65,7 @@ impl Batches {
     /// gone on as smaller ones since.
     pub fn load(&mut self, batch: &StableBatch) {
         let members: Vec<_> = batch.members.iter().copied().map(Slot::from).collect();
-        if !members.iter().any(|slot| self.has(*slot)) {
+        if !self.open.contains_key(&batch.number) && !members.iter().any(|slot| self.has(*slot)) {
             self.insert(batch.number, members, batch.due, batch.attempts, false);
         }
     }
@@ -251,6 +251,12 @@ pub(super) fn combine(outcomes: &BTreeMap<Slot, Outcome>, open: &BTreeSet<Slot>,
 }
 
 impl Combined {
+    /// True if something arrived, and nothing was put off.
+    pub fn took_something(&self) -> bool {
+        let put_off = matches!(self.shared, Some(Outcome::Throttled(..)));
+        !put_off && self.alone.iter().any(|(_, outcome)| is_delivered(outcome))
+    }
+
     /// The outcomes that say something of the destination. One member that was never sent does not, nor does one that
     /// arrived where the others failed.
     pub fn telling(&self) -> impl Iterator<Item = &Outcome> {

@@ -147,6 +147,9 @@ impl Engine {
         for outcome in combined.telling() {
             react(destination, hand_over, outcome, now, out);
         }
+        if combined.took_something() {
+            destination.unthrottled();
+        }
         let mut results = ends_alone(destination, hand_over, &combined.alone, random, now);
         let entries: Vec<(Slot, Entry)> = known(destination, &combined.others).collect();
         let eldest = entries.iter().max_by_key(|(_, entry)| entry.attempts).map(|(_, entry)| *entry);

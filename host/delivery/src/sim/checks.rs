@@ -143,7 +143,7 @@ impl Checks {
         number: u64,
         sent: &[DeliveryKey],
     ) -> Result<(), Failure> {
-        let stored = store.batches(&[destination]).unwrap_or_default();
+        let stored = store.stored_batches(&[destination]);
         let open: BTreeSet<u64> = stored.iter().map(|batch| batch.number).collect();
         let stored = stored.into_iter().find(|batch| batch.number == number).map(|batch| batch.members);
         let first = self.batches.entry((destination, number)).or_insert_with(|| stored.clone().unwrap_or_default());

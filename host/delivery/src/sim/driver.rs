@@ -133,7 +133,7 @@ impl World {
 
     /// True if members of a stored batch still wait.
     fn is_alive(&self, no: DestinationNo, number: u64) -> bool {
-        let stored = self.store.batches(&[no]).unwrap_or_default().into_iter().filter(|batch| batch.number == number);
+        let stored = self.store.stored_batches(&[no]).into_iter().filter(|batch| batch.number == number);
         stored.flat_map(|batch| batch.members).any(|key| self.store.work_of(key).is_some())
     }
 

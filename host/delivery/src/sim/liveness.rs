@@ -46,6 +46,8 @@ struct Watched {
     is_open: bool,
     rests_until: u64,
     throttles: u32,
+    /// The last hand-over of which something arrived.
+    took: Option<(HostId, AttemptId)>,
     /// Of the last throttled hand-over.
     throttled: Option<(HostId, AttemptId)>,
     linger_ms: i64,
@@ -58,6 +60,13 @@ struct Watched {
 }
 
 impl Watched {
+    /// A hand-over is over: it took something, or it put something off.
+    fn over(&mut self, call: (HostId, AttemptId)) {
+        if self.took == Some(call) && self.throttled != Some(call) {
+            self.throttles = 0;
+        }
+    }
+
     fn reset(&mut self) {
         self.idle_since = None;
         self.waits.clear();
@@ -106,6 +115,9 @@ impl Liveness {
                 }
             }
             Input::AttemptOver(id) => {
+                if let Some(watched) = host.running.get(id).and_then(|call| self.destinations.get_mut(&call.no)) {
+                    watched.over((host.id, *id));
+                }
                 if let Some(call) = host.running.get(id)
                     && !call.open.is_empty()
                     && !call.batch
@@ -121,6 +133,7 @@ impl Liveness {
         let watched = self.destinations.entry(no).or_default();
         match outcome {
             Outcome::Untried(_) => self.rest(no, now + UNTRIED_MS),
+            Outcome::Delivered(_) if watched.is_stable => watched.took = Some(call),
             Outcome::Delivered(_) => watched.throttles = 0,
             Outcome::Throttled(_, wish) => {
                 watched.throttles += u32::from(watched.throttled.replace(call) != Some(call));
@@ -289,7 +302,7 @@ impl World {
     /// Members of stable batches that are not due: they wait together.
     fn waiting_batches(&self, wall: Timestamp) -> BTreeSet<DeliveryKey> {
         let stable = self.liveness.destinations.iter().filter(|(_, watched)| watched.is_stable);
-        let batches = self.store.batches(&stable.map(|(no, _)| *no).collect::<Vec<_>>()).unwrap_or_default();
+        let batches = self.store.stored_batches(&stable.map(|(no, _)| *no).collect::<Vec<_>>());
         let due = |key: &DeliveryKey| self.store.work_of(*key).is_none_or(|row| row.due <= wall);
         let waiting = batches.into_iter().filter(|batch| batch.due > wall || !batch.members.iter().all(due));
         waiting.flat_map(|batch| batch.members).collect()

@@ -121,8 +121,13 @@ impl World {
         if !self.fenced_write(at, start)? {
             return Ok(());
         }
-        let begun = keys.iter().zip(&answers).filter(|(_, answer)| **answer == Started::Go);
-        let begun: Vec<_> = begun.map(|(key, _)| *key).collect();
+        let told = |told: Started| {
+            let keys = keys.iter().zip(&answers).filter(move |(_, answer)| **answer == told);
+            keys.map(|(key, _)| *key).collect::<Vec<_>>()
+        };
+        // Ended after a start whose answer was lost: that one never ran.
+        self.poison.taken_back(self.hosts[at.host].id, &told(Started::Gone));
+        let begun = told(Started::Go);
         let judged = self.poison.begun(self.hosts[at.host].id, &begun);
         // Planted to show the check of what comes of it.
         if self.fault != Some(Mutation::CompanyAllowed) {

@@ -80,9 +80,9 @@ impl World {
         let id = self.hosts[at.host].id;
         let is_fenced = self.is_fenced(id);
         let all: Vec<_> = self.moods.keys().copied().collect();
-        let before = if is_fenced { self.store.batches(&all).unwrap_or_default() } else { Vec::new() };
+        let before = if is_fenced { self.store.stored_batches(&all) } else { Vec::new() };
         let done = write(&mut self.store, id).is_ok();
-        if is_fenced && (done || self.store.batches(&all).unwrap_or_default() != before) {
+        if is_fenced && (done || self.store.stored_batches(&all) != before) {
             return Err(Failure::new(Check::Fence, format!("host {} was fenced, and its write went through", at.host)));
         }
         if !done {

@@ -4,6 +4,10 @@ use super::*;
 use crate::bindings::railhead::plugin::credentials::Host as _;
 use crate::bindings::railhead::plugin::host;
 use crate::bindings::railhead::plugin::http::{Host as _, HostRequest, HostResponse, Signed};
+use crate::bindings::wasi::wasi::http::outgoing_handler;
+use crate::bindings::wasi::wasi::http::types::{
+    ErrorCode, HostFields, HostFutureIncomingResponse, HostOutgoingRequest,
+};
 use crate::call::{Call, Purpose};
 use crate::limits::MAX_HELD;
 use crate::sandbox::SandboxConfig;
@@ -95,4 +99,23 @@ async fn work_of_the_host_is_charged() {
     assert!(spent(&guest) > compressed);
     guest.meter.charge(Duration::from_secs(1));
     assert!(guest.meter.hook(wasmtime::CallHook::ReturningFromHost).is_err());
+}
+
+#[tokio::test]
+async fn requests_of_wasi_http_under_way_are_counted_though_the_guest_forgets_them() {
+    let mut guest = guest("http://127.0.0.1:9/").await;
+    let mut refused = Vec::new();
+    for _ in 0..1_100 {
+        let headers = HostFields::new(&mut guest).unwrap();
+        let request = HostOutgoingRequest::new(&mut guest, headers).unwrap();
+        let answer = outgoing_handler::Host::handle(&mut guest, request, None).unwrap().unwrap();
+        let again = Resource::<wasi_http::FutureResponse>::new_borrow(answer.rep());
+        refused.extend(HostFutureIncomingResponse::get(&mut guest, again).unwrap());
+        HostFutureIncomingResponse::drop(&mut guest, answer).unwrap();
+    }
+    assert_eq!(guest.wasi.held(), 1_024 * 16 * 1_024, "each of them is charged");
+    assert_eq!(refused.len(), 1_100 - 1_024);
+    assert!(refused.iter().all(|answer| matches!(answer, Ok(Err(ErrorCode::HttpRequestDenied)))));
+    guest.wasi.cut();
+    assert_eq!(guest.wasi.held(), 0);
 }

@@ -6,11 +6,11 @@ mod tokens;
 
 pub use scram::Scram;
 
-use super::{Credential, Guest, PIECE, failure, no_such_event, not_yet};
+use super::{Credential, Guest, PIECE, encoded_twice, encoded_twice_in, failure, no_such_event, not_yet};
 use crate::bindings::railhead::plugin::credentials::{Encoding, Failure, Host, HostCredential, Part};
 use crate::bindings::railhead::plugin::types::Kind;
 use crate::secret::token::{azure_sas, jwt};
-use crate::secret::{Secret, encode};
+use crate::secret::{Nature, Secret, encode};
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -114,6 +114,7 @@ impl Guest {
         let mut origins = Origins::All;
         let mut fields = BTreeSet::new();
         let mut usage = CredentialUse::Place;
+        let mut nature = Nature::default();
         for part in parts {
             match part {
                 Part::Bytes(more) => bytes.extend_from_slice(&more),
@@ -135,6 +136,11 @@ impl Guest {
                         let message = "A map of headers cannot be composed: its values stand in headers only.";
                         return Ok(Err(failure(Kind::Invalid, "header-map-misplaced", message)));
                     }
+                    let Some(layers) = secret.layers_in(encoding.into()) else {
+                        return Ok(Err(encoded_twice(&secret)));
+                    };
+                    nature.layers = nature.layers.and(layers);
+                    nature.operator |= secret.is_operators();
                     bytes.extend_from_slice(&encode(secret.bytes(), encoding.into()));
                     origins = origins.and(&secret);
                     fields.insert(secret.field().to_owned());
@@ -153,13 +159,17 @@ impl Guest {
             Origins::Only(names) => names.into_iter().collect(),
         };
         let name = fields.into_iter().collect::<Vec<_>>().join("+");
+        let Some(layers) = nature.layers.then(encoding.into(), &bytes) else {
+            return Ok(Err(encoded_twice_in(&name)));
+        };
+        nature.layers = layers;
         let made = encode(&bytes, encoding.into()).to_vec();
         let held = made.len().saturating_add(PIECE);
         if !self.hold(held) {
             let message = "The credentials that this session composed hold more bytes than a session may.";
             return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
         }
-        let secret = Secret::derived(&name, usage, &origins, made);
+        let secret = Secret::derived_as(&name, usage, &origins, made, nature);
         let handle = self.table.push(Credential(secret))?;
         self.composed.insert(handle.rep(), held);
         Ok(Ok(handle))

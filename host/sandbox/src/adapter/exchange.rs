@@ -6,7 +6,7 @@ use crate::call::{Purpose, Running};
 use crate::egress::{self, Egress, Outgoing, SendContext};
 use crate::limits::Meter;
 use crate::load::Connector;
-use crate::secret::{Secret, SecretError, Told};
+use crate::secret::{Nature, Secret, SecretError, Told};
 use crate::target::Scope;
 use crate::tokens::{self, Fresh, Take, Taken, no_token, taken};
 use railhead_model::Clock;
@@ -62,9 +62,17 @@ impl Guest {
         if name.is_empty() || name.len() > MAX_NAME {
             return Err(failure(Kind::Invalid, "exchange-name", "The name of an exchange has 1 to 64 bytes."));
         }
+        let take = Take::of(tokens::Kind::parse(kind)?, take)?;
+        if take.kind == tokens::Kind::Aws && !outgoing.is_signed_by_aws_alone() {
+            // What authenticates itself in another way may be given a token of another kind, under names of its choice.
+            let message = "Keys of AWS are given for a request that `sign-aws` signs, and that holds no other secret.";
+            return Err(failure(Kind::Invalid, "exchange-unsigned", message));
+        }
+        let nature = Nature { operator: is_operators(&self.scope, &outgoing), ..Nature::default() };
         Ok(Exchange {
-            take: Take::of(tokens::Kind::parse(kind)?, take)?,
-            origins: origins(&self.scope, &outgoing)?,
+            take,
+            origins: origins(&self.scope, &outgoing, nature.operator)?,
+            nature,
             egress: self.egress.clone(),
             connector: self.scope.connector.clone(),
             told: self.scope.told.clone(),
@@ -89,6 +97,7 @@ struct Exchange {
     take: Take,
     /// Where the token may go.
     origins: Vec<String>,
+    nature: Nature,
     egress: Arc<Egress>,
     connector: Arc<Connector>,
     told: Arc<Told>,
@@ -101,7 +110,7 @@ struct Exchange {
 
 impl Exchange {
     async fn run(self) -> Result<Fresh, egress::Failure> {
-        let masker = self.ctx.masker.with(self.outgoing.secrets());
+        let masker = self.ctx.masker.with(self.outgoing.secrets())?;
         let carried = self.outgoing.carried().to_vec();
         let sent = self.egress.send(self.destination, self.outgoing, &self.ctx).await;
         self.meter.charge(sent.making);
@@ -113,11 +122,14 @@ impl Exchange {
         }
         let answer = sent.result?;
         let (given, life_ms) = taken(&answer, &self.take, &masker, self.clock.now())?;
-        let token = made(&self.origins, given).map_err(|error| no_token(&answer, &error.message))?;
+        let token = made(&self.origins, given, self.nature).map_err(|error| no_token(&answer, &error.message))?;
         // Before anybody has it.
         let now_ms = self.clock.monotonic_ms();
         self.connector.told.forget(now_ms);
-        self.meter.charged(|| self.told.keep(&token, life_ms, now_ms));
+        let kept = self.meter.charged(|| self.told.keep(&token, life_ms, now_ms));
+        kept.map_err(|full| {
+            egress::Failure::new(egress::FailureKind::Other, "credentials-too-many", full.to_string())
+        })?;
         Ok(Fresh { token, life_ms })
     }
 
@@ -135,22 +147,32 @@ impl Exchange {
             tokens::Kind::Bearer => Taken::Bearer(Zeroizing::new(PLACEHOLDER.as_bytes().to_vec())),
             tokens::Kind::Aws => Taken::Aws { id: PLACEHOLDER.to_owned(), secret: text(), token: Some(text()) },
         };
-        made(&self.origins, given).map_err(|error| failure(Kind::Invalid, error.code, error.message))
+        made(&self.origins, given, self.nature).map_err(|error| failure(Kind::Invalid, error.code, error.message))
     }
 }
 
 /// The handle's secret: a token is placed, keys sign.
-fn made(origins: &[String], given: Taken) -> Result<Arc<Secret>, SecretError> {
+fn made(origins: &[String], given: Taken, nature: Nature) -> Result<Arc<Secret>, SecretError> {
     match given {
-        Taken::Bearer(token) => Ok(Secret::derived("token", CredentialUse::Place, origins, token.to_vec())),
-        Taken::Aws { id, secret, token } => Secret::made_aws("token", origins, &id, secret, token),
+        Taken::Bearer(token) => Ok(Secret::derived_as("token", CredentialUse::Place, origins, token.to_vec(), nature)),
+        Taken::Aws { id, secret, token } => Secret::made_aws("token", origins, &id, (secret, token), nature),
     }
+}
+
+/// True if something of the operator's gets the token: in the request, in its signature, or as the client's certificate.
+fn is_operators(scope: &Scope, outgoing: &Outgoing) -> bool {
+    let endpoints = || scope.connector.manifest.origins.iter().filter(|origin| origin.token_endpoint);
+    let shown = |identity: &Arc<Secret>| endpoints().any(|origin| identity.may_go_to(&origin.name));
+    let identities = scope.identities.iter().filter(|identity| shown(identity));
+    outgoing.secrets().chain(identities).any(|secret| secret.is_operators())
 }
 
 /// Where a token may go: to all origins of the manifest that are no token endpoints; where a credential that is sent for
 /// it, or signs for it, names such origins too, to those only. One that is sent may be made of another field: a JSON Web Token.
-fn origins(scope: &Scope, outgoing: &Outgoing) -> Result<Vec<String>, Failure> {
+/// What something of the operator's got goes nowhere that a tenant chooses.
+fn origins(scope: &Scope, outgoing: &Outgoing, operators: bool) -> Result<Vec<String>, Failure> {
     let places = scope.connector.manifest.origins.iter().filter(|origin| !origin.token_endpoint);
+    let places = places.filter(|origin| !operators || origin.place.is_fixed());
     let mut names: BTreeSet<&str> = places.map(|origin| origin.name.as_str()).collect();
     let all = names.clone();
     for secret in outgoing.secrets() {

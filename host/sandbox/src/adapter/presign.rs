@@ -36,11 +36,15 @@ impl Guest {
 
     fn made_url(&self, keys: &Secret, scope: (&str, &str), url: &str, ttl_s: u32) -> Result<Arc<Secret>, Failure> {
         allow_use(keys, CredentialUse::Token)?;
+        if keys.is_operators() && scope.0.eq_ignore_ascii_case("sts") {
+            let message = "With the operator's keys a role is assumed by `exchange` only.";
+            return Err(failure(Kind::Denied, "operator-assume-role", message));
+        }
         // Egress judges it again when it is used; whoever builds it should know at once.
         may_go(&self.scope.origins, keys, url)?;
         let ttl = Duration::from_secs(ttl_s.into());
         let url = aws_presigned(keys, scope, url, ttl, self.clock.now())?;
-        Secret::made_url(keys.field(), keys.origins(), &url)
+        Secret::made_url(keys.field(), keys.origins(), &url, keys.heritage())
             .map_err(|error| failure(Kind::Invalid, "url-invalid", error.message))
     }
 }

@@ -41,6 +41,12 @@ use wasmtime::component::Resource;
 /// Requests of a session that are on their way at once; others wait for their turn. The same as for `send-all`.
 const MAX_AT_ONCE: usize = 64;
 
+/// Requests of a session that are on their way or wait for their turn; further ones are refused. A guest may forget those that
+/// it sent, so its handles do not bound them.
+const MAX_UNDER_WAY: usize = 1_024;
+/// Bytes of memory that each of them is charged with beside its texts and its body.
+const REQUEST_BYTES: usize = 16 * 1024;
+
 /// What a session has of `wasi:http`.
 pub(crate) struct State {
     /// Requests that the guest waits for.

@@ -2,6 +2,7 @@
 
 use super::errors;
 use super::failure::{Failure, FailureKind};
+use super::masks::Masks;
 use super::timing::Stopwatch;
 use crate::secret::Masker;
 use bytes::{Bytes, BytesMut};
@@ -41,13 +42,13 @@ pub(super) struct Answer {
     pub(super) body_us: u64,
 }
 
-/// Reads an answer to its end, its bound, or the end of time. `masker`: none where the host itself reads the answer.
+/// Reads an answer to its end, its bound, or the end of time. `masks`: none where the host itself reads the answer.
 ///
 /// # Errors
 /// `answer-head-too-large`.
 pub(super) async fn read(
     answer: reqwest::Response,
-    masker: Option<&Masker>,
+    masks: Option<&Masks>,
     left: Duration,
     host: &str,
 ) -> Result<Answer, Failure> {
@@ -57,7 +58,7 @@ pub(super) async fn read(
     if head_bytes > MAX_HEAD || head.headers.len() > MAX_ANSWER_HEADERS {
         return Err(errors::head_too_large(host));
     }
-    let overlap = masker.map_or(0, Masker::longest);
+    let overlap = masks.map_or(0, Masks::longest);
     let mut read = Read::default();
     let failure = match tokio::time::timeout(left, read.all(body, MAX_ANSWER.saturating_add(overlap), host)).await {
         Ok(Ok(())) => None,
@@ -71,18 +72,19 @@ pub(super) async fn read(
     let body_bytes = read.len() as u64;
     let cut = read.cut || body_bytes > MAX_ANSWER as u64;
     let mut body = read.body();
-    if let Some(masker) = masker {
+    let masker = masks.map(|masks| masks.of(&body, [&head.headers, &read.trailers]));
+    if let Some(masker) = &masker {
         let end = body.len().min(MAX_ANSWER);
         body = masker.start(body, end);
     }
     body.truncate(MAX_ANSWER);
     let response = Response {
         status: head.status.as_u16(),
-        headers: texts(&head.headers, masker),
+        headers: texts(&head.headers, masker.as_deref()),
         body,
         body_bytes,
         cut,
-        trailers: texts(&read.trailers, masker),
+        trailers: texts(&read.trailers, masker.as_deref()),
     };
     Ok(Answer { response, failure, body_us: watch.us() })
 }

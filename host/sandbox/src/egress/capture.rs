@@ -1,12 +1,11 @@
 //! What the record keeps of an exchange: masked, bounded, event data by reference.
 
 use super::answer::Response;
-use super::outgoing::{Outgoing, Part, Target};
+use super::outgoing::{Outgoing, Part, Target, base64_length};
 use super::{Purpose, SendContext};
 use crate::secret::{Encoding, MASK, Masker, always_masked, encode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::HeaderMap;
 use railhead_model::attempt::MAX_CAPTURE;
 use railhead_model::{BodyPart, EventUid, Exchange, ExchangeRequest, ExchangeResponse, Header};
@@ -117,8 +116,8 @@ pub(super) fn body(outgoing: &Outgoing, ctx: &SendContext, masker: &Masker) -> V
         match part {
             Part::Bytes(bytes) => shown.bytes(masker.bytes(bytes.clone()).as_ref()),
             Part::Secret(..) => shown.bytes(MASK.as_bytes()),
-            Part::EventData(index, data) => shown.parts.push(reference(*index, data, ctx)),
-            Part::EventBase64(index, data) => match reference(*index, data, ctx) {
+            Part::EventData(index, data) => shown.parts.push(reference(*index, data.len(), ctx)),
+            Part::EventBase64(index, data) => match reference(*index, base64_length(data.len()), ctx) {
                 omitted @ BodyPart::Omitted(_) => shown.parts.push(omitted),
                 refers => shown.parts.extend([BodyPart::InBase64, refers]),
             },
@@ -128,9 +127,9 @@ pub(super) fn body(outgoing: &Outgoing, ctx: &SendContext, masker: &Masker) -> V
 }
 
 /// Event data by reference.
-fn reference(index: u32, data: &Bytes, ctx: &SendContext) -> BodyPart {
+fn reference(index: u32, bytes: usize, ctx: &SendContext) -> BodyPart {
     let uid = usize::try_from(index).ok().and_then(|index| ctx.events.get(index));
-    uid.map_or(BodyPart::Omitted(data.len() as u64), |uid| BodyPart::OtherEvent(*uid))
+    uid.map_or(BodyPart::Omitted(bytes as u64), |uid| BodyPart::OtherEvent(*uid))
 }
 
 /// Headers of a token endpoint's answer that the record keeps; the token itself could stand in any other.

@@ -1,5 +1,6 @@
 //! Why a request has no (whole) answer.
 
+use crate::secret::TooManySecrets;
 use railhead_model::Reason;
 use std::fmt;
 
@@ -41,6 +42,13 @@ pub struct Failure {
     pub code: &'static str,
     /// For the customer.
     pub message: String,
+}
+
+impl From<TooManySecrets> for Failure {
+    fn from(_: TooManySecrets) -> Self {
+        let message = "One request, or one connection, has at most 64 composed credentials of 128 KiB together.";
+        Self::new(FailureKind::TooLarge, "too-many-secrets", message)
+    }
 }
 
 impl Failure {

@@ -1,15 +1,17 @@
 //! From pieces to a request: judged by name, captured, filled in, compressed, signed. In that order.
 
 use super::failure::{Failure, FailureKind};
-use super::outgoing::{MAX_BODY, Outgoing, Part, Target};
-use super::{AllowedOrigin, Purpose, SendContext, capture, headers, origin, sign};
+use super::judge::{identity, judge, judge_secret};
+use super::masks::Masks;
+use super::outgoing::{MAX_BODY, Outgoing, Part, Target, base64_length, base64_pieces};
+use super::{SendContext, capture, headers, origin, sign};
 use crate::compression::Codec;
-use crate::secret::{Encoding, Masker, Secret, encode};
+use crate::secret::{Encoding, Secret, encode};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use railhead_model::ExchangeRequest;
-use railhead_model::manifest::{CredentialKind, CredentialUse};
+use railhead_model::manifest::CredentialKind;
 use std::borrow::Cow;
 use std::sync::Arc;
 use url::Url;
@@ -25,35 +27,9 @@ pub(super) struct Ready {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) captured: ExchangeRequest,
-    pub(super) masker: Arc<Masker>,
+    pub(super) masks: Masks,
     /// What the connection is made with, where the host's own TLS will not do.
     pub(super) identity: Option<Arc<Secret>>,
-}
-
-/// Where a secret would stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The whole URL.
-    Url,
-    /// A header, a query parameter, the body.
-    Part,
-    /// A signature's key.
-    Signature,
-}
-
-/// Refuses a secret whose one use is another.
-pub(super) fn allow_use(secret: &Secret, place: Place) -> Result<(), Failure> {
-    use CredentialUse::{Exchange, Place as Placed, SignRequest};
-    let fits = match place {
-        Place::Url => secret.usage() == CredentialUse::Url && secret.kind() == CredentialKind::Url,
-        Place::Part => matches!(secret.usage(), Placed | Exchange),
-        Place::Signature => secret.usage() == SignRequest,
-    };
-    if fits {
-        return Ok(());
-    }
-    let message = format!("The connector's manifest does not allow this use of the credential `{}`.", secret.field());
-    Err(Failure::denied("use-not-allowed", message))
 }
 
 /// Makes a request of pieces. Nothing is resolved or sent.
@@ -73,7 +49,7 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
         judge_secret(secret, &origins, ctx)?;
     }
     let identity = identity(&origins, ctx)?;
-    let masker = ctx.masker.with(secrets(outgoing));
+    let masker = ctx.masker.with(secrets(outgoing))?;
     let mut captured = ExchangeRequest {
         method: outgoing.method.clone(),
         url: capture::url(outgoing, &url, &masker),
@@ -90,11 +66,12 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
         body = coding.compress(None, &body)?.into();
     }
     captured.body_bytes = body.len() as u64;
+    let mut signatures = Vec::new();
     if !outgoing.signers.is_empty() {
         let now = ctx.clock.now();
         let (timestamp, left) = (now.0.div_euclid(1000).to_string(), sign::MAX_SIGNED);
-        let (method, url, timestamp) = (&method, &url, timestamp.as_str());
-        let mut wire = sign::Wire { method, url, headers: &mut headers, body: &body, now, timestamp, left };
+        let (method, url, timestamp, made) = (&method, &url, timestamp.as_str(), Vec::new());
+        let mut wire = sign::Wire { method, url, headers: &mut headers, body: &body, now, timestamp, left, made };
         for signer in &outgoing.signers {
             let names = sign::run(signer, &mut wire)?;
             if sign::takes_place(signer) {
@@ -103,9 +80,10 @@ pub(super) fn ready(outgoing: &Outgoing, ctx: &SendContext) -> Result<Ready, Fai
             }
             added.extend(names);
         }
+        signatures = wire.made;
     }
     captured.headers.extend(capture::added(&headers, &added, &masker));
-    Ok(Ready { method, url, headers, body, captured, masker, identity })
+    Ok(Ready { method, url, headers, body, captured, masks: Masks::new(masker, signatures), identity })
 }
 
 fn target(outgoing: &Outgoing) -> Result<Url, Failure> {
@@ -120,75 +98,6 @@ fn target(outgoing: &Outgoing) -> Result<Url, Failure> {
     };
     url.set_fragment(None);
     Ok(url)
-}
-
-/// The allowed origins that hold the URL; refused if there is none.
-fn judge<'a>(url: &Url, ctx: &'a SendContext) -> Result<Vec<&'a AllowedOrigin>, Failure> {
-    let (scheme, host, port) = origin::parts(url)?;
-    let holding: Vec<_> = ctx.origins.iter().filter(|origin| origin.holds(scheme, host, port)).collect();
-    if holding.is_empty() {
-        let message = format!(
-            "{scheme}://{host}:{port} is not among the places that this destination may send to. Change the URL in its \
-             configuration."
-        );
-        return Err(Failure::denied("origin-not-allowed", message));
-    }
-    let wants_token = ctx.purpose == Purpose::Exchange;
-    let fitting: Vec<_> = holding.into_iter().filter(|origin| origin.token_endpoint == wants_token).collect();
-    match (fitting.is_empty(), wants_token) {
-        (false, _) => Ok(fitting),
-        (true, false) => Err(Failure::denied(
-            "token-endpoint",
-            format!("{host} is a token endpoint: only a token exchange may go there."),
-        )),
-        (true, true) => {
-            Err(Failure::denied("not-a-token-endpoint", format!("{host} is not a token endpoint of this connector.")))
-        }
-    }
-}
-
-/// Judges whether a secret may go where this URL points to, by name.
-pub(crate) fn may_go(allowed: &[AllowedOrigin], secret: &Secret, url: &str) -> Result<(), Failure> {
-    let url = origin::parse(url)?;
-    let (scheme, host, port) = origin::parts(&url)?;
-    let mut holding = allowed.iter().filter(|origin| origin.holds(scheme, host, port)).peekable();
-    if holding.peek().is_none() {
-        let message = format!("{scheme}://{host}:{port} is not among the places that this destination may send to.");
-        return Err(Failure::denied("origin-not-allowed", message));
-    }
-    if holding.any(|origin| secret.may_go_to(&origin.name)) { Ok(()) } else { Err(not_for_origin(secret)) }
-}
-
-fn judge_secret(secret: &Secret, origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<(), Failure> {
-    if secret.usage() == CredentialUse::Exchange && ctx.purpose != Purpose::Exchange {
-        return Err(Failure::denied(
-            "use-not-allowed",
-            format!("The credential `{}` goes to token endpoints only.", secret.field()),
-        ));
-    }
-    if origins.iter().any(|origin| secret.may_go_to(&origin.name)) {
-        return Ok(());
-    }
-    Err(not_for_origin(secret))
-}
-
-fn not_for_origin(secret: &Secret) -> Failure {
-    let message = format!("The connector's manifest does not allow the credential `{}` to go there.", secret.field());
-    Failure::denied("secret-not-for-origin", message)
-}
-
-/// The TLS identity of the origins that a request goes to. One that expired is told to its owner: a peer would only
-/// refuse the handshake.
-pub(super) fn identity(origins: &[&AllowedOrigin], ctx: &SendContext) -> Result<Option<Arc<Secret>>, Failure> {
-    let serves = |secret: &&Arc<Secret>| origins.iter().any(|origin| secret.may_go_to(&origin.name));
-    let Some(secret) = ctx.identities.iter().find(serves) else { return Ok(None) };
-    match secret.check_at(ctx.clock.now()) {
-        Ok(()) => Ok(Some(secret.clone())),
-        Err(error) => {
-            let message = format!("The credential `{}`: {error}", secret.field());
-            Err(Failure::new(FailureKind::Credential, "identity-expired", message))
-        }
-    }
 }
 
 /// Every secret that a request uses.
@@ -219,8 +128,9 @@ fn add_query(url: &mut Url, query: &[(String, Vec<Part>)]) {
         text.push('=');
         for part in parts {
             match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
-                    push_percent(&mut text, bytes)
+                Part::Bytes(bytes) | Part::EventData(_, bytes) => push_percent(&mut text, bytes),
+                Part::EventBase64(_, data) => {
+                    base64_pieces(data).for_each(|piece| push_percent(&mut text, piece.as_bytes()));
                 }
                 // These two are already written for a URL.
                 Part::Secret(secret, way @ (Encoding::Percent | Encoding::Form)) => {
@@ -261,7 +171,8 @@ fn fill_headers(given: &[(HeaderName, Vec<Part>)]) -> Result<HeaderMap, Failure>
 
 fn header_piece<'a>(name: &HeaderName, part: &'a Part) -> Result<Cow<'a, [u8]>, Failure> {
     match part {
-        Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => Ok(Cow::Borrowed(bytes)),
+        Part::Bytes(bytes) | Part::EventData(_, bytes) => Ok(Cow::Borrowed(bytes)),
+        Part::EventBase64(_, data) => Ok(Cow::Owned(encode(data, Encoding::Base64).to_vec())),
         Part::Secret(secret, way) => Ok(Cow::Owned(encode(header_secret(name, secret)?, *way).to_vec())),
     }
 }
@@ -279,31 +190,31 @@ pub(super) fn header_secret<'a>(name: &HeaderName, secret: &'a Secret) -> Result
 
 /// The body in one piece: shared where it is one piece already.
 fn join(parts: &[Part]) -> Result<Bytes, Failure> {
-    if let [Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes)] = parts {
+    if let [Part::Bytes(bytes) | Part::EventData(_, bytes)] = parts {
         return Ok(bytes.clone());
     }
     let size = parts
         .iter()
         .map(|part| match part {
-            Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => bytes.len(),
+            Part::Bytes(bytes) | Part::EventData(_, bytes) => bytes.len(),
+            Part::EventBase64(_, data) => base64_length(data.len()),
             Part::Secret(..) => 64,
         })
         .sum();
     let mut body = BytesMut::with_capacity(size);
     for part in parts {
         match part {
-            Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
-                body.extend_from_slice(bytes)
+            Part::Bytes(bytes) | Part::EventData(_, bytes) => body.extend_from_slice(bytes),
+            Part::EventBase64(_, data) => {
+                base64_pieces(data).for_each(|piece| body.extend_from_slice(piece.as_bytes()));
             }
             Part::Secret(secret, way) => body.extend_from_slice(&encode(secret.bytes(), *way)),
         }
-    }
-    if body.len() > MAX_BODY {
-        return Err(Failure::new(
-            FailureKind::TooLarge,
-            "body-too-large",
-            format!("A request body has at most {MAX_BODY} bytes."),
-        ));
+        // Secrets may be several times as long where they stand as they are.
+        if body.len() > MAX_BODY {
+            let message = format!("A request body has at most {MAX_BODY} bytes.");
+            return Err(Failure::new(FailureKind::TooLarge, "body-too-large", message));
+        }
     }
     Ok(body.freeze())
 }

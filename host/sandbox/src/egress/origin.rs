@@ -16,7 +16,7 @@ pub struct AllowedOrigin {
     pub port: u16,
     /// `send` to it is refused; a token exchange is allowed.
     pub token_endpoint: bool,
-    /// Of a server: hosts of this domain and below it are allowed too, at any port.
+    /// Of a server: hosts of this domain and below it are allowed too, at its own port and at those of no system service.
     pub discover: Option<String>,
 }
 
@@ -52,13 +52,15 @@ impl AllowedOrigin {
 
     /// True if a stream may connect there.
     pub(super) fn reaches(&self, host: &str, port: u16) -> bool {
-        self.holds("tcp", host, port) || self.discovers(host)
+        let port_fits = port == self.port || port >= FIRST_OF_USERS;
+        self.holds("tcp", host, port) || (port_fits && self.discovers(host))
     }
 
     /// True if this may be the name of a host, or of a service, that its server tells of.
     pub(super) fn discovers(&self, name: &str) -> bool {
         self.discover.as_deref().is_some_and(|domain| {
-            name.strip_suffix(domain).is_some_and(|below| below.is_empty() || below.ends_with('.'))
+            let is_name = || matches!(self::host(domain), Ok(Host::Domain(_)));
+            name.strip_suffix(domain).is_some_and(|below| below.is_empty() || (below.ends_with('.') && is_name()))
         })
     }
 
@@ -78,11 +80,16 @@ pub(super) fn host(text: &str) -> Result<Host, Failure> {
     })
 }
 
-/// The domain that the hosts of one service share: without the first label where two are left. Of an address itself.
+/// Ports below this one are those of system services (RFC 6335): the server's own may be one, and no other that it tells of.
+const FIRST_OF_USERS: u16 = 1024;
+
+/// The domain that the hosts of one service share: the name without its first label, unless strangers may have names there too
+/// (a public suffix: `co.uk`, and what hosting companies told the Public Suffix List). Of an address itself.
 fn parent(host: &Host) -> String {
     let Host::Domain(name) = host else { return host.to_string() };
+    let shared = |parent: &str| psl::suffix_str(parent).is_none_or(|suffix| suffix == parent);
     match name.split_once('.') {
-        Some((_, parent)) if parent.contains('.') => parent.to_owned(),
+        Some((_, parent)) if !shared(parent) => parent.to_owned(),
         _ => name.clone(),
     }
 }
@@ -111,4 +118,52 @@ pub(super) fn parts(url: &Url) -> Result<(&str, &str, u16), Failure> {
     let port =
         url.port_or_known_default().filter(|port| *port != 0).ok_or_else(|| wrong("The URL's port cannot be 0."))?;
     Ok((url.scheme(), host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovered(host: &str) -> String {
+        AllowedOrigin::server("server", host, 9092, true).unwrap().discover.unwrap()
+    }
+
+    #[test]
+    fn hosts_that_a_server_tells_of_share_no_domain_with_strangers() {
+        for (host, domain) in [
+            ("b0.pkc-1.us-east-1.aws.confluent.cloud", "pkc-1.us-east-1.aws.confluent.cloud"),
+            ("cluster0.abc12.mongodb.net", "abc12.mongodb.net"),
+            ("db.example.co.uk", "example.co.uk"),
+            ("kafka.svc.cluster.local", "svc.cluster.local"),
+            ("example.co.uk", "example.co.uk"),
+            ("co.uk", "co.uk"),
+            ("example.com", "example.com"),
+            ("localhost", "localhost"),
+            // Names of strangers are next to these.
+            ("acme.github.io", "acme.github.io"),
+            ("acme.herokuapp.com", "acme.herokuapp.com"),
+            ("broker-1.us-east-1.elb.amazonaws.com", "broker-1.us-east-1.elb.amazonaws.com"),
+        ] {
+            assert_eq!(discovered(host), domain, "{host}");
+        }
+    }
+
+    #[test]
+    fn ports_of_system_services_are_discovered_nowhere() {
+        let server = AllowedOrigin::server("server", "seed.kafka.test", 443, true).unwrap();
+        for (host, port, reaches) in [
+            ("seed.kafka.test", 443, true),
+            ("b1.kafka.test", 443, true),
+            ("b1.kafka.test", 9092, true),
+            ("b1.kafka.test", 1024, true),
+            ("seed.kafka.test", 22, false),
+            ("b1.kafka.test", 25, false),
+            ("b1.other.test", 9092, false),
+        ] {
+            assert_eq!(server.reaches(host, port), reaches, "{host}:{port}");
+        }
+        let address = AllowedOrigin::server("server", "192.0.2.7", 9092, true).unwrap();
+        assert!(address.reaches("192.0.2.7", 9093) && !address.reaches("192.0.2.8", 9092));
+        assert!(!address.reaches("192.0.2.7", 80) && !address.reaches("b1.192.0.2.7", 9092));
+    }
 }

@@ -1,12 +1,15 @@
 //! A request as a connector builds it: pieces, not bytes, so that secrets are filled in last.
 
 use super::failure::{Failure, FailureKind};
-use super::fill::{self, Place, allow_use};
+use super::fill;
 use super::headers;
+use super::judge::{self, Place, allow_use};
 use super::sign_aws::{self, AwsSigner};
 use super::sign_azure::{self, AzureSigner};
 use crate::compression::Codec;
 use crate::secret::{Encoding, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialKind;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ pub enum Part {
     Bytes(Bytes),
     /// The data of the event with this index of the hand-over. Its bytes are shared, and captured as a reference.
     EventData(u32, Bytes),
-    /// The same, its bytes already in base64.
+    /// The same, in base64 (RFC 4648, padded): encoded where it is written, so that many of them cost nothing before that.
     EventBase64(u32, Bytes),
     /// Filled in by egress, after capture. A headers map gives the value of the header that it stands in.
     Secret(Arc<Secret>, Encoding),
@@ -136,6 +139,11 @@ impl Signer {
         }
     }
 
+    /// True if these are the keys that it signs with, by AWS's rules.
+    fn is_aws_with(&self, keys: &Arc<Secret>) -> bool {
+        matches!(self, Self::Aws(signer) if Arc::ptr_eq(&signer.keys, keys))
+    }
+
     /// True if it signs the request as a whole: it runs last, and there is one such.
     const fn is_whole(&self) -> bool {
         match self {
@@ -215,9 +223,8 @@ impl Outgoing {
         headers::check_length(&name, value.iter().map(Part::size_hint).fold(0, usize::saturating_add))?;
         for part in &value {
             match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => {
-                    headers::check_value(&name, bytes)?
-                }
+                Part::Bytes(bytes) | Part::EventData(_, bytes) => headers::check_value(&name, bytes)?,
+                Part::EventBase64(..) => {}
                 Part::Secret(secret, _) => {
                     allow_use(secret, Place::Part)?;
                     fill::header_secret(&name, secret)?;
@@ -232,10 +239,11 @@ impl Outgoing {
     /// Adds a query parameter; the host percent-encodes name and value.
     ///
     /// # Errors
-    /// `use-not-allowed` for a secret that may not be placed, `too-many-parameters` past 1,000, `query-too-large` past
+    /// `use-not-allowed` for a secret that may not be placed, `encoded-twice`, `too-many-parameters` past 1,000, `query-too-large` past
     /// [`MAX_QUERY`].
     pub fn query(&mut self, name: &str, value: Vec<Part>) -> Result<(), Failure> {
         check_uses(&value)?;
+        value.iter().try_for_each(judge::check_query)?;
         if self.query.len() >= 1000 {
             return Err(Failure::invalid("too-many-parameters", "A request has at most 1000 query parameters."));
         }
@@ -319,6 +327,12 @@ impl Outgoing {
         fill::secrets(self)
     }
 
+    /// True if keys of AWS sign it, and there is no other secret in it.
+    pub(crate) fn is_signed_by_aws_alone(&self) -> bool {
+        let signs = |secret: &Arc<Secret>| self.signers.iter().any(|signer| signer.is_aws_with(secret));
+        self.secrets().next().is_some() && self.secrets().all(signs)
+    }
+
     /// Where it goes.
     #[must_use]
     pub const fn target(&self) -> &Target {
@@ -348,8 +362,22 @@ fn check_uses(parts: &[Part]) -> Result<(), Failure> {
 impl Part {
     fn size_hint(&self) -> usize {
         match self {
-            Self::Bytes(bytes) | Self::EventData(_, bytes) | Self::EventBase64(_, bytes) => bytes.len(),
+            Self::Bytes(bytes) | Self::EventData(_, bytes) => bytes.len(),
+            Self::EventBase64(_, data) => base64_length(data.len()),
             Self::Secret(secret, _) => secret.bytes().len(),
         }
     }
+}
+
+/// Bytes that are encoded at once: a multiple of three, so that the pieces are those of the whole.
+const ENCODED: usize = 12 * 1024;
+
+/// Base64 of event data, piece by piece.
+pub(super) fn base64_pieces(data: &[u8]) -> impl Iterator<Item = String> {
+    data.chunks(ENCODED).map(|piece| STANDARD.encode(piece))
+}
+
+/// Bytes of so many in base64.
+pub(crate) const fn base64_length(bytes: usize) -> usize {
+    bytes.div_ceil(3).saturating_mul(4)
 }

@@ -41,10 +41,10 @@ impl Inner {
         ctx: &SendContext,
         record: &mut Record,
     ) -> Result<Response, Failure> {
-        let Ready { method, url, headers, body, captured: _, masker, identity } = ready;
+        let Ready { method, url, headers, body, captured: _, masks, identity } = ready;
         let (scheme, host, port) = origin::parts(&url)?;
         let (plain, host) = (scheme == "http", host.to_owned());
-        let masker = (ctx.purpose == Purpose::Send).then_some(&*masker);
+        let masks = (ctx.purpose == Purpose::Send).then_some(masks);
         let phases = record.phases.clone();
         let threads = self.aside.threads(destination, ctx.slow, ctx.clock.monotonic_ms());
         let head = PHASES.scope(phases, async {
@@ -62,7 +62,7 @@ impl Inner {
         let answer = head.unwrap_or_else(|_| Err(no_answer(&host, &record.phases)))?;
         let head_us = record.answered();
         let left = bound.saturating_sub(Duration::from_micros(head_us));
-        let answer = answer::read(answer, masker, left, &host).await?;
+        let answer = answer::read(answer, masks.as_ref(), left, &host).await?;
         record.exchange.timings.body_us = Some(answer.body_us);
         record.exchange.response = Some(capture::response(&answer.response, ctx));
         answer.failure.map_or(Ok(answer.response), Err)

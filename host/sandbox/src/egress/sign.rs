@@ -1,8 +1,8 @@
 //! Signatures over the request as it goes over the wire, made last and on the host's clock.
 
 use super::failure::{Failure, FailureKind};
-use super::fill::{self, Place};
 use super::headers;
+use super::judge::{self, Place};
 use super::outgoing::{Algorithm, Signed, Signer};
 use super::{sign_aws, sign_azure};
 use crate::secret::{Secret, encode};
@@ -25,6 +25,8 @@ pub(super) struct Wire<'a> {
     pub(super) timestamp: &'a str,
     /// Bytes that may still be signed: one signer can name the body any number of times.
     pub(super) left: usize,
+    /// The signatures so far, as bytes: they are masked in the answer.
+    pub(super) made: Vec<Vec<u8>>,
 }
 
 /// Bytes that all signatures of a request cover together: a body of the largest size four times.
@@ -78,10 +80,11 @@ fn check_header(signer: &Signer) -> Result<(), Failure> {
 }
 
 fn check_key(key: &Arc<Secret>, algorithm: Algorithm) -> Result<(), Failure> {
-    fill::allow_use(key, Place::Signature)?;
+    judge::allow_use(key, Place::Signature)?;
     let suits = match algorithm {
         Algorithm::Ed25519 => key.ed25519().is_some(),
-        // A part of an AWS key pair's own signature, such as the key of a day, is not to be had so.
+        // A part of an AWS key pair's own signature, such as the key of a day, is not to be had so; nor is what an Azure
+        // account's key signs when a signature of it is to last.
         _ => matches!(key.kind(), CredentialKind::Text | CredentialKind::Bytes),
     };
     if suits {
@@ -109,15 +112,19 @@ fn header_signature(signer: &Signer, wire: &mut Wire<'_>) -> Result<Vec<HeaderNa
         let message = format!("The signatures of a request cover at most {MAX_SIGNED} bytes.");
         return Err(Failure::new(FailureKind::TooLarge, "signature-too-large", message));
     };
+    let mut made = Vec::with_capacity(keys.len());
     for (index, key) in keys.iter().enumerate() {
         if index > 0 {
             value.extend_from_slice(join.as_bytes());
         }
         value.extend_from_slice(each.as_bytes());
-        value.extend_from_slice(&encode(&signature(key, *algorithm, &pieces)?, *encoding));
+        let signature = signature(key, *algorithm, &pieces)?;
+        value.extend_from_slice(&encode(&signature, *encoding));
+        made.push(signature);
     }
     drop(pieces);
     wire.left = left;
+    wire.made.extend(made);
     if takes_place(signer) {
         wire.headers.remove(&name);
     }

@@ -5,9 +5,10 @@
 //! and some thirty crates, and keys derived for a day are to live here only, for one signature.
 
 mod canonical;
+mod operator;
 
 use super::failure::Failure;
-use super::fill::{Place, allow_use};
+use super::judge::{Place, allow_use};
 use super::sign::Wire;
 use crate::secret::{AwsKeys, Encoding, Secret, encode};
 use aws_lc_rs::{digest, hmac};
@@ -50,6 +51,7 @@ pub(super) fn check(signer: &AwsSigner) -> Result<(), Failure> {
 
 /// Signs a request as it goes over the wire. Gives the headers that are its own: what the guest wrote there is replaced.
 pub(super) fn run(signer: &AwsSigner, wire: &mut Wire<'_>) -> Result<Vec<HeaderName>, Failure> {
+    operator::check(&signer.keys, (&signer.service, &signer.region), wire)?;
     let keys = keys(&signer.keys)?;
     let scope = Scope::new(wire.now, &signer.region, &signer.service);
     let hash = sha256(wire.body);
@@ -66,6 +68,7 @@ pub(super) fn run(signer: &AwsSigner, wire: &mut Wire<'_>) -> Result<Vec<HeaderN
     let (path, query) = (wire.url.path(), wire.url.query().unwrap_or_default());
     let request = canonical_request((wire.method.as_str(), path, query, scope.paths), (&headers, &signed), &hash);
     let signature = scope.signature(&keys, &request);
+    wire.made.extend(hex::decode(&signature).ok());
     let id = keys.access_key_id;
     let value = format!("{ALGORITHM} Credential={id}/{scope}, SignedHeaders={signed}, Signature={signature}");
     set(wire.headers, AUTHORIZATION, &value)?;

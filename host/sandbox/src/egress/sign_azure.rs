@@ -4,7 +4,7 @@
 //! without bytes has no length in what is signed.
 
 use super::failure::Failure;
-use super::fill::{Place, allow_use};
+use super::judge::{Place, allow_use};
 use super::sign::Wire;
 use crate::secret::Secret;
 use aws_lc_rs::hmac;
@@ -26,7 +26,7 @@ use url::Url;
 /// Who signs.
 #[derive(Clone, Debug)]
 pub struct AzureSigner {
-    /// The account's key, of kind `bytes`.
+    /// The account's key, of kind `azure-key`.
     pub key: Arc<Secret>,
     /// The account's name.
     pub account: String,
@@ -47,9 +47,11 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 /// `use-not-allowed`, `key-unsuitable`, `account-invalid`.
 pub(super) fn check(signer: &AzureSigner) -> Result<(), Failure> {
     allow_use(&signer.key, Place::Signature)?;
-    if signer.key.kind() != CredentialKind::Bytes {
-        let message =
-            format!("The credential `{}` is not the key of an account: its kind must be bytes.", signer.key.field());
+    if signer.key.kind() != CredentialKind::AzureKey {
+        let message = format!(
+            "The credential `{}` is not the key of an account: its kind must be azure-key.",
+            signer.key.field()
+        );
         return Err(Failure::invalid("key-unsuitable", message));
     }
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -72,6 +74,7 @@ pub(super) fn run(signer: &AzureSigner, wire: &mut Wire<'_>) -> Result<Vec<Heade
     }
     let text = string_to_sign(wire, &signer.account);
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, signer.key.bytes()), &text);
+    wire.made.push(signature.as_ref().to_vec());
     let value = format!("SharedKey {}:{}", signer.account, STANDARD.encode(signature));
     let mut value = HeaderValue::from_str(&value).map_err(wrong)?;
     value.set_sensitive(true);

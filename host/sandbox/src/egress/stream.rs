@@ -9,6 +9,7 @@ mod srv;
 mod traffic;
 mod words;
 
+pub(crate) use inbox::Recent;
 pub(super) use srv::lookup as lookup_srv;
 pub(crate) use traffic::Traffic;
 
@@ -17,7 +18,7 @@ use self::socket::Socket;
 use super::SendContext;
 use super::failure::Failure;
 use super::outgoing::Part;
-use crate::secret::{Secret, encode};
+use crate::secret::Secret;
 use bytes::Bytes;
 use railhead_model::manifest::CredentialKind;
 use rustls::ClientConfig;
@@ -28,7 +29,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use zeroize::Zeroizing;
 
 /// Bytes that the host reads ahead of a guest on one connection; what comes after that waits at the peer.
 pub(crate) const MAX_UNREAD: usize = 256 * 1024;
@@ -150,50 +150,15 @@ impl Stream {
     /// other.
     ///
     /// # Errors
-    /// As [`Stream::judge`]; why not all was written: the connection is of no more use then.
+    /// As [`Stream::judge`]; `too-many-secrets`; why not all was written: the connection is of no more use then.
     pub async fn write(&mut self, parts: &[Part], left: Duration) -> Result<(), Failure> {
         self.judge(parts)?;
-        self.inbox.look_for(secrets(parts));
+        self.look_for(parts)?;
         let written = match tokio::time::timeout(left, self.write_all(parts)).await {
             Ok(written) => written,
             Err(_) => Err(words::not_written(&self.host)),
         };
         self.noted(written)
-    }
-
-    async fn write_all(&mut self, parts: &[Part]) -> Result<(), Failure> {
-        // At its full size from the start: a vector that grows leaves copies of secrets.
-        let mut joined = Zeroizing::new(Vec::with_capacity(PIECE));
-        for part in parts {
-            let encoded;
-            let bytes: &[u8] = match part {
-                Part::Bytes(bytes) | Part::EventData(_, bytes) | Part::EventBase64(_, bytes) => bytes,
-                Part::Secret(secret, way) => {
-                    encoded = encode(secret.bytes(), *way);
-                    &encoded
-                }
-            };
-            if joined.len() + bytes.len() > PIECE {
-                self.write_bytes(&joined).await?;
-                joined.clear();
-            }
-            if bytes.len() > PIECE {
-                self.write_bytes(bytes).await?;
-            } else {
-                joined.extend_from_slice(bytes);
-            }
-        }
-        self.write_bytes(&joined).await?;
-        poll_fn(|cx| self.poll_flush(cx)).await
-    }
-
-    async fn write_bytes(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
-        while !bytes.is_empty() {
-            let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
-            self.traffic.sent(written);
-            bytes = bytes.get(written..).unwrap_or_default();
-        }
-        Ok(())
     }
 
     /// Reads 1 to `max` bytes, masked; none: the peer closed. Takes no longer than `wait`.
@@ -227,6 +192,36 @@ impl Stream {
             return Poll::Ready(());
         }
         self.poll_fill(cx)
+    }
+
+    /// What is about to be written is masked where it comes back. Gives bytes of memory that this takes more than before.
+    pub(crate) fn look_for(&mut self, parts: &[Part]) -> Result<usize, Failure> {
+        let before = self.inbox.looking();
+        self.inbox.look_for(secrets(parts))?;
+        Ok(self.inbox.looking().saturating_sub(before))
+    }
+
+    /// Bytes of memory that [`Stream::look_for`] told of so far.
+    pub(crate) fn looking(&self) -> usize {
+        self.inbox.looking()
+    }
+
+    /// How often, since this was asked last, something was held back that was no secret in the end.
+    pub(crate) fn in_vain(&mut self) -> usize {
+        self.inbox.in_vain()
+    }
+
+    /// What was read of it last, where it stands and a secret may go there.
+    pub(crate) fn heard_for(&self, secret: &Secret) -> Option<&Recent> {
+        let stands = self.dead.is_none() && self.ended.is_none();
+        (stands && self.origins.iter().any(|origin| secret.may_go_to(origin))).then(|| self.inbox.recent())
+    }
+
+    /// Looks for nothing of its own any more, and is of no more use.
+    pub(crate) fn forget(&mut self) {
+        self.inbox.forget();
+        self.dead = Some(words::closed(&self.host));
+        self.socket = Socket::Gone;
     }
 
     /// Counts for another call from here on.

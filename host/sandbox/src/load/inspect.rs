@@ -1,11 +1,12 @@
 //! What is checked before a component is compiled: that it is valid, cheap to compile, asks for nothing unknown, and says
 //! what it is.
 
+mod manifest;
+
 use super::{LoadError, imports};
 use railhead_model::Manifest;
-use railhead_model::manifest::{CredentialField, CredentialKind, CredentialUse, Place, SECTION};
+use railhead_model::manifest::SECTION;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{FunctionBody, Operator, Parser, Payload, Validator, WasmFeatures};
 
@@ -27,8 +28,6 @@ const MAX_MODULES: u32 = 64;
 const MAX_MANIFEST: usize = 256 * 1024;
 /// What every connector exports.
 const EXPORT: &str = "railhead:plugin/destination@0.1.0";
-/// The version of the contract that this host speaks.
-const CONTRACT: &str = "0.1.0";
 
 /// What a component is, as far as can be seen without running it.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ pub(super) fn checked(component: &[u8]) -> Result<(Manifest, Vec<String>), LoadE
     if types.component_item_for_export(EXPORT).is_none() {
         return Err(LoadError::MissingExport(EXPORT.to_owned()));
     }
-    Ok((manifest(&found.manifests)?, imports))
+    Ok((manifest_of(&found.manifests)?, imports))
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
@@ -189,7 +188,7 @@ fn check_import(
     }
 }
 
-fn manifest(sections: &[&[u8]]) -> Result<Manifest, LoadError> {
+fn manifest_of(sections: &[&[u8]]) -> Result<Manifest, LoadError> {
     let wrong = |why: String| LoadError::Manifest(why);
     let [section] = sections else {
         return Err(wrong(format!("there are {} custom sections {SECTION}; there must be one", sections.len())));
@@ -201,101 +200,6 @@ fn manifest(sections: &[&[u8]]) -> Result<Manifest, LoadError> {
     let manifest: Manifest = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| wrong(crate::adapter::presentable(&format!("{}: {}", error.path(), error.inner()))))?;
     reader.end().map_err(|error| wrong(error.to_string()))?;
-    check_manifest(&manifest).map_err(wrong)?;
+    manifest::check(&manifest).map_err(|why| wrong(crate::adapter::presentable(&why)))?;
     Ok(manifest)
-}
-
-/// A TLS identity is used by the host alone, and nothing else is one.
-fn fits_its_use(field: &CredentialField) -> bool {
-    (field.kind == CredentialKind::TlsIdentity) == (field.usage == CredentialUse::TlsIdentity)
-}
-
-/// What is the operator's goes nowhere that a tenant chooses, and nobody reads it back.
-fn is_bound(field: &CredentialField, manifest: &Manifest) -> bool {
-    let bound = manifest.origins.iter().filter(|origin| field.origins.contains(&origin.name));
-    let fixed = |place: &Place| matches!(place, Place::Literal(_) | Place::Template(_));
-    !field.origins.is_empty()
-        && bound.into_iter().all(|origin| fixed(&origin.place))
-        && !field.shared
-        && field.generate.is_none()
-}
-
-/// What the schema of a manifest cannot say: that names refer to something.
-fn check_manifest(manifest: &Manifest) -> Result<(), String> {
-    if manifest.contract != CONTRACT {
-        return Err(format!("contract: this host speaks {CONTRACT}, not {}", manifest.contract));
-    }
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if manifest.name.is_empty() || manifest.name.len() > 64 || !manifest.name.chars().all(fits) {
-        return Err("name: must be kebab-case, at most 64 characters".to_owned());
-    }
-    if manifest.max_sessions == 0 || manifest.hand_over == 0 {
-        return Err("max_sessions and hand_over must be at least 1".to_owned());
-    }
-    let mut fields = BTreeSet::new();
-    let origins: BTreeSet<&str> = manifest.origins.iter().map(|origin| origin.name.as_str()).collect();
-    for field in &manifest.credentials {
-        if !fields.insert(field.name.as_str()) {
-            return Err(format!("credentials: {} is there twice; a field has exactly one use", field.name));
-        }
-        if let Some(unknown) = field.origins.iter().find(|name| !origins.contains(name.as_str())) {
-            return Err(format!("credentials: {} is bound to the origin {unknown}, which is not declared", field.name));
-        }
-    }
-    if let Some(field) = manifest.credentials.iter().find(|field| !fits_its_use(field)) {
-        return Err(format!("credentials: the use of {} does not go with its kind", field.name));
-    }
-    if let Some(field) = manifest.credentials.iter().find(|field| field.operator && !is_bound(field, manifest)) {
-        let rule = "must name its origins, each a literal or a template, and is neither `shared` nor made by the host";
-        return Err(format!("credentials: {} is the operator's: it {rule}", field.name));
-    }
-    for origin in &manifest.origins {
-        if let Place::Credential(field) = &origin.place
-            && !fields.contains(field.as_str())
-        {
-            return Err(format!("origins: {} is that of the credential {field}, which is not declared", origin.name));
-        }
-        if let Place::Tcp(tcp) = &origin.place {
-            if origin.token_endpoint {
-                return Err(format!("origins: {} is a server for streams, which is no token endpoint", origin.name));
-            }
-            if tcp.port.is_none() && tcp.default_port.is_none() {
-                return Err(format!("origins: {} needs `port`, `default_port` or both", origin.name));
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn judged(operators: Value) -> Result<(), String> {
-        let mut field = json!({"name": "role", "label": "", "kind": "aws", "use": "sign-request", "operator": true});
-        for (name, value) in operators.as_object().unwrap() {
-            field[name] = value.clone();
-        }
-        let manifest = json!({"name": "x", "version": "0.1.0", "contract": CONTRACT, "label": "X", "category": "http",
-            "config_schema": {}, "credentials": [field, {"name": "url", "label": "", "kind": "url", "use": "url"}],
-            "origins": [{"name": "sts", "literal": "https://sts.amazonaws.com", "token_endpoint": true},
-                {"name": "own", "config": "/endpoint"}, {"name": "secret", "credential": "url"}]});
-        check_manifest(&serde_json::from_value(manifest).unwrap())
-    }
-
-    #[test]
-    fn what_is_the_operators_goes_nowhere_that_a_tenant_chooses() {
-        assert_eq!(judged(json!({"origins": ["sts"]})), Ok(()));
-        for wrong in [
-            json!({}),
-            json!({"origins": ["sts", "own"]}),
-            json!({"origins": ["secret"]}),
-            json!({"origins": ["sts"], "shared": true}),
-            json!({"origins": ["sts"], "generate": "ed25519"}),
-        ] {
-            let refused = judged(wrong.clone()).unwrap_err();
-            assert!(refused.contains("role is the operator's"), "{wrong}: {refused}");
-        }
-    }
 }

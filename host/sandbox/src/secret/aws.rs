@@ -1,7 +1,7 @@
 //! Key pairs of kind `aws`.
 
 use super::parse::SecretError;
-use super::{Secret, Value};
+use super::{Nature, Secret, Value};
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,8 +35,8 @@ impl Secret {
         field: &str,
         origins: &[String],
         access_key_id: &str,
-        secret_access_key: Zeroizing<String>,
-        session_token: Option<Zeroizing<String>>,
+        (secret_access_key, session_token): (Zeroizing<String>, Option<Zeroizing<String>>),
+        nature: Nature,
     ) -> Result<Arc<Self>, SecretError> {
         let hidden = std::iter::once(secret_access_key).chain(session_token).collect();
         let attributes = BTreeMap::from([(ID.to_owned(), access_key_id.to_owned())]);
@@ -50,6 +50,7 @@ impl Secret {
             origins: origins.to_vec(),
             value,
             written: None,
+            nature,
         }))
     }
 }

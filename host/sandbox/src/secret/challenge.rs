@@ -15,7 +15,7 @@ pub(crate) fn is_challenge(message: &[u8], algorithm: KeyAlgorithm) -> bool {
 }
 
 /// Letters, digits, `-`, `_`, `+`, `/`, `=`: no dot, which every token has.
-fn is_nonce(message: &[u8]) -> bool {
+pub(crate) fn is_nonce(message: &[u8]) -> bool {
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+/=".contains(byte);
     (8..=MAX_NONCE).contains(&message.len()) && message.iter().all(fits)
 }

@@ -5,9 +5,10 @@ use super::spelling::{self, Unescaped};
 use super::{Secret, Told};
 use bytes::Bytes;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What stands where a secret stood.
 pub const MASK: &str = "••••";
@@ -28,10 +29,23 @@ pub struct Masker {
     told: Arc<Told>,
     /// Of the secrets above and some composed ones: connectors compose the same ones for every request.
     wider: Mutex<Vec<Arc<Masker>>>,
+    /// See [`Masker::nothing`].
+    nothing: OnceLock<Arc<Masker>>,
 }
 
 /// Wider maskers that are kept.
 const MAX_WIDER: usize = 8;
+/// Bytes of memory that one of them takes: what is larger is made anew each time, on the account of who wants it.
+const MAX_WIDER_BYTES: usize = 256 * 1024;
+/// Secrets that a masker is widened by: those of one request, or of one connection, that are not fields. Real ones compose two
+/// or three.
+const MAX_MORE: usize = 64;
+/// Bytes of them together: the longest that can be composed, twice.
+const MAX_MORE_BYTES: usize = 128 * 1024;
+
+/// More secrets, or longer ones, than a masker is widened by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManySecrets;
 
 impl Masker {
     /// A masker of these secrets.
@@ -42,27 +56,82 @@ impl Masker {
 
     /// A masker of these secrets, and of all tokens that come.
     pub(crate) fn with_told(secrets: impl IntoIterator<Item = Arc<Secret>>, told: Arc<Told>) -> Arc<Self> {
-        let nothing = Self { finders: Vec::new(), longest: 0, secrets: Vec::new(), told, wider: Mutex::default() };
-        nothing.widened(secrets)
+        let (wider, nothing) = (Mutex::default(), OnceLock::new());
+        let of_none = Self { finders: Vec::new(), longest: 0, secrets: Vec::new(), told, wider, nothing };
+        of_none.widened(secrets)
     }
 
-    /// A masker that also knows `more`; the same one if it knew them all. Those made last are kept.
-    #[must_use]
-    pub fn with<'a>(self: &Arc<Self>, more: impl IntoIterator<Item = &'a Arc<Secret>>) -> Arc<Self> {
-        let unknown: Vec<_> = more.into_iter().filter(|secret| !self.knows(secret)).cloned().collect();
+    /// A masker of nothing, the same each time: to be widened by what one peer was sent, and kept as long as this one.
+    pub(crate) fn nothing(&self) -> Arc<Self> {
+        self.nothing.get_or_init(|| Self::new([])).clone()
+    }
+
+    /// A masker that knows `more` too and nothing else; the same one if it knew them all. Those made last are kept.
+    ///
+    /// # Errors
+    /// If they are too many, or too long: nothing was made then.
+    pub fn with<'a>(
+        self: &Arc<Self>,
+        more: impl IntoIterator<Item = &'a Arc<Secret>>,
+    ) -> Result<Arc<Self>, TooManySecrets> {
+        let unknown = self.unknown(more)?;
         if unknown.is_empty() {
-            return self.clone();
+            return Ok(self.clone());
         }
-        let mut wider = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = wider.iter().find(|kept| unknown.iter().all(|secret| kept.knows(secret))) {
-            return kept.clone();
+        if let Some(kept) = self.lock().iter().find(|kept| kept.widens(self, &unknown)) {
+            return Ok(kept.clone());
         }
         let made = self.widened(unknown);
-        if wider.len() >= MAX_WIDER {
-            wider.remove(0);
+        if made.size() <= MAX_WIDER_BYTES {
+            let mut wider = self.lock();
+            if wider.len() >= MAX_WIDER {
+                wider.remove(0);
+            }
+            wider.push(made.clone());
         }
-        wider.push(made.clone());
-        made
+        Ok(made)
+    }
+
+    /// Those that it does not know, each once. However often one stands in a request, it is looked at once.
+    pub(crate) fn unknown<'a>(
+        &self,
+        more: impl IntoIterator<Item = &'a Arc<Secret>>,
+    ) -> Result<Vec<Arc<Secret>>, TooManySecrets> {
+        let (mut seen, mut unknown, mut bytes) = (HashSet::new(), Vec::<Arc<Secret>>::new(), 0_usize);
+        for secret in more {
+            let is_new = seen.insert(Arc::as_ptr(secret)) && !self.knows(secret);
+            if !is_new || unknown.iter().any(|known| known.values() == secret.values()) {
+                continue;
+            }
+            bytes = secret.values().iter().map(|value| value.len()).fold(bytes, usize::saturating_add);
+            if unknown.len() >= MAX_MORE || bytes > MAX_MORE_BYTES {
+                return Err(TooManySecrets);
+            }
+            unknown.push(secret.clone());
+        }
+        Ok(unknown)
+    }
+
+    /// True if it is the narrower one with exactly these: what it looks for beside them would be told by what it does.
+    fn widens(&self, narrower: &Self, by: &[Arc<Secret>]) -> bool {
+        let own = self.secrets.get(narrower.secrets.len()..).unwrap_or_default();
+        let has = |secret: &Arc<Secret>| own.iter().any(|known| known.values() == secret.values());
+        own.len() == by.len() && by.iter().all(has)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Self>>> {
+        self.wider.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A masker that also knows `more`. It is not kept: what is made for one request has no use in another.
+    #[must_use]
+    pub(crate) fn and(&self, more: impl IntoIterator<Item = Arc<Secret>>) -> Arc<Self> {
+        self.widened(more)
+    }
+
+    /// Bytes that the longest spelling of these may take.
+    pub(crate) fn longest_of(secrets: &[Arc<Secret>]) -> usize {
+        longest(&secrets.iter().flat_map(|secret| secret.values()).collect::<Vec<_>>())
     }
 
     /// What this one finds is not built again.
@@ -73,7 +142,8 @@ impl Masker {
         let finder = Finder::new(values.into_iter().flat_map(spelling::spellings).collect());
         let finders = self.finders.iter().cloned().chain((!finder.is_empty()).then(|| Arc::new(finder))).collect();
         let secrets = self.secrets.iter().cloned().chain(more).collect();
-        Arc::new(Self { finders, longest, secrets, told: self.told.clone(), wider: Mutex::default() })
+        let (wider, nothing) = (Mutex::default(), OnceLock::new());
+        Arc::new(Self { finders, longest, secrets, told: self.told.clone(), wider, nothing })
     }
 
     /// True if it looks for this secret, or for the same values.
@@ -222,120 +292,4 @@ pub(super) fn longest(values: &[&[u8]]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::{Encoding, encode};
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use railhead_model::manifest::{CredentialKind, CredentialUse};
-
-    fn secret(value: &[u8]) -> Arc<Secret> {
-        Secret::parse("token", CredentialKind::Text, CredentialUse::Place, &[], value).unwrap()
-    }
-
-    #[test]
-    fn a_secret_is_found_in_every_encoding_and_inside_longer_base64() {
-        let value = "p@ss/w+rd \"<é>";
-        let masker = Masker::new([secret(value.as_bytes())]);
-        use Encoding::{Base64, Base64url, Form, Hex, Json, Percent, Raw, Xml};
-        for way in [Raw, Base64, Base64url, Hex, Percent, Form, Json, Xml] {
-            let echo = [b"[".as_slice(), &encode(value.as_bytes(), way), b"]"].concat();
-            let masked = masker.bytes(Bytes::from(echo));
-            assert!(masked.starts_with(b"[\xe2") && masked.ends_with(b"]"), "{way:?}: {masked:?}");
-            assert!(masked.len() <= 2 + 2 + MASK.len(), "{way:?}: {masked:?}");
-        }
-        let every = |escape: &str| value.bytes().map(|byte| format!("{escape}{byte:02X}")).collect::<String>();
-        for echo in [
-            every("%"),
-            every("\\u00"),
-            every("").to_lowercase(),
-            value.to_ascii_uppercase(),
-            value.replace('"', "\\\\\\\""),
-        ] {
-            assert_eq!(masker.text(&format!("[{echo}]")), format!("[{MASK}]"), "{echo}");
-        }
-        for prefix in ["", "u", "us", "use", "user:"] {
-            let echo = STANDARD.encode(format!("{prefix}{value}!!"));
-            assert!(masker.text(&echo).contains(MASK), "{prefix}: {echo}");
-        }
-    }
-
-    #[test]
-    fn overlapping_secrets_leave_no_rest() {
-        let masker = Masker::new([secret(b"abcdefgh1234"), secret(b"1234ijklmnop")]);
-        assert_eq!(masker.text("x abcdefgh1234ijklmnop y"), format!("x {MASK} y"));
-    }
-
-    #[test]
-    fn pieces_that_contain_each_other_become_one_mask() {
-        // 64 segments, each the beginning of the next one, and an answer that is all of them at each of its bytes.
-        let segments: Vec<String> = (8..72).map(|length| "a".repeat(length)).collect();
-        let url = format!("https://x.test/{}", segments.join("/"));
-        let url = Secret::parse("url", CredentialKind::Url, CredentialUse::Url, &[], url.as_bytes()).unwrap();
-        let masker = Masker::new([url]);
-        assert_eq!(masker.text(&"a".repeat(300_000)), MASK);
-        assert!(masker.size() < 1 << 20, "{}", masker.size());
-    }
-
-    #[test]
-    fn the_most_that_a_destination_may_have_takes_little_memory() {
-        let letters: String = (0..16_384_u32).map(|n| char::from(b'a' + (n * n / 7 % 26) as u8)).collect();
-        let masker = Masker::new([secret(letters.as_bytes())]);
-        assert!(masker.size() < 2 << 20, "{}", masker.size());
-        assert_eq!(masker.longest(), 6 * 16_384);
-    }
-
-    #[test]
-    fn escapes_are_seen_through_however_they_are_mixed() {
-        let masker = Masker::new([secret("p@ss+w/rd<é>".as_bytes())]);
-        for echo in
-            ["p%40ss%2bw%2Frd%3c%C3%A9%3E", "p@ss\\u002Bw\\/rd\\u003C\\u00E9>", "\\\\u0070@ss+w\\\\/rd<\\\\\\u00e9>"]
-        {
-            assert_eq!(masker.text(&format!("%[{echo}]\\")), format!("%[{MASK}]\\"), "{echo}");
-        }
-        assert_eq!(masker.text("%2p@ss+w/rd<é>%5"), format!("%2{MASK}%5"), "what looks like an escape hides nothing");
-    }
-
-    #[test]
-    fn tokens_that_come_later_are_masked_by_every_masker_of_the_destination() {
-        let told = Arc::new(Told::default());
-        let older = Masker::with_told([secret(b"client-secret")], told.clone());
-        let newer = Masker::with_told([], told.clone());
-        let composed = Secret::derived("composed", CredentialUse::Place, &[], b"user:client-secret".to_vec());
-        let wider = older.with([&composed]);
-        let token = Secret::derived("token", CredentialUse::Place, &[], b"token-one".to_vec());
-        told.keep(&token, None, 0);
-        for masker in [&older, &newer, &wider] {
-            assert_eq!(masker.text("[token%2Done]"), format!("[{MASK}]"));
-            assert!(Arc::ptr_eq(masker, &masker.with([&token])), "it is known");
-        }
-        assert_eq!(wider.text("user:client-secret/token-one"), format!("{MASK}/{MASK}"));
-    }
-
-    #[test]
-    fn short_values_and_no_secrets_change_nothing() {
-        let short = Secret::parse("key", CredentialKind::Text, CredentialUse::SignRequest, &[], b"1234567").unwrap();
-        let masker = Masker::new([short]);
-        assert!(matches!(masker.text("1234567"), Cow::Borrowed(_)));
-        assert_eq!(masker.header("Set-Cookie", b"a=b"), MASK);
-        assert_eq!(masker.header("x-a", b"a=b"), "a=b");
-    }
-
-    #[test]
-    fn a_wider_masker_is_made_once_for_the_same_values() {
-        let masker = Masker::new([secret(b"first-secret")]);
-        let composed = || Secret::derived("composed", CredentialUse::Place, &[], b"user:first-secret".to_vec());
-        assert!(Arc::ptr_eq(&masker, &masker.with([&secret(b"first-secret")])));
-        let wider = masker.with([&composed()]);
-        assert!(Arc::ptr_eq(&wider, &masker.with([&composed()])));
-        assert_eq!(wider.text("[user:first-secret]"), format!("[{MASK}]"));
-        let other = masker.with([&secret(b"other-secret")]);
-        assert_eq!(other.text("other-secret user:first-secret"), format!("{MASK} user:{MASK}"));
-    }
-
-    #[test]
-    fn nothing_is_printed() {
-        let masker = Masker::new([secret(b"hunter2hunter2")]);
-        assert_eq!(format!("{masker:?}"), "Masker { secrets: [Secret(token)], .. }");
-    }
-}
+mod tests;

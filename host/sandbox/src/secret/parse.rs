@@ -62,12 +62,13 @@ pub(super) fn value(kind: CredentialKind, given: &[u8]) -> Result<Value, SecretE
         std::str::from_utf8(given).map_err(|_| SecretError::new("secret-not-text", "The value is not UTF-8."))?;
     match kind {
         CredentialKind::Text => Ok(Value::Bytes(Zeroizing::new(given.to_vec()))),
-        CredentialKind::Bytes => bytes(text).map(Value::Bytes),
+        CredentialKind::Bytes | CredentialKind::AzureKey => bytes(text).map(Value::Bytes),
         CredentialKind::Url => whole_url(text),
         CredentialKind::Headers => headers(text),
         CredentialKind::PrivateKey => private_key(text),
         CredentialKind::Aws => {
-            let public = [("access_key_id", "access-key-id"), ("external_id", "external-id")];
+            let public =
+                [("access_key_id", "access-key-id"), ("external_id", "external-id"), ("account_id", "account-id")];
             let keys = document(text, &public, &["secret_access_key"], &["session_token"])?;
             super::aws::check(&keys).map(|()| keys)
         }

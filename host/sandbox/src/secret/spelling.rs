@@ -10,11 +10,30 @@ use zeroize::Zeroizing;
 /// A byte that is escaped takes up to so many.
 pub(super) const WIDEST_ESCAPE: usize = 6;
 
+/// Bytes of a value that is looked for with escapes inside base64 and hex: what is composed like that is not longer.
+pub(super) const MAX_NESTED: usize = 1024;
+
 /// A value in every encoding in which a peer may send it back; not with escapes that [`Unescaped`] takes away.
 pub(super) fn spellings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     if value.len() < SHORTEST {
         return Vec::new();
     }
+    let mut all = spelt(value);
+    if value.len() <= MAX_NESTED {
+        use Encoding::{Form, Json, Percent, Xml};
+        let mut escaped: Vec<_> = [Percent, Form, Json, Xml].map(|way| encode(value, way)).into();
+        escaped.sort_unstable_by(|one, other| one.as_slice().cmp(other));
+        escaped.dedup_by(|one, other| one.as_slice() == other.as_slice());
+        for text in escaped.iter().filter(|text| text.as_slice() != value) {
+            all.push(encode(text, Encoding::Hex));
+            all.extend((0..3).flat_map(|shift| inside_base64(text, shift)));
+        }
+    }
+    all.retain(|spelling| spelling.len() >= SHORTEST);
+    all
+}
+
+fn spelt(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     use Encoding::{Base64, Base64url, Form, Hex, Json, Raw, Xml};
     let mut all: Vec<_> = [Raw, Base64, Base64url, Hex, Json, Xml].map(|way| encode(value, way)).into();
     if value.contains(&b' ') {
@@ -29,7 +48,6 @@ pub(super) fn spellings(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         all.push(each_byte_escaped(value));
     }
     all.extend((0..3).flat_map(|shift| inside_base64(value, shift)));
-    all.retain(|spelling| spelling.len() >= SHORTEST);
     all
 }
 

@@ -86,10 +86,25 @@ impl Take {
                 return wrong(format!("`{attribute}` is taken twice."));
             }
         }
-        match must.iter().find(|known| !places.contains_key(*known)) {
-            Some(missing) => wrong(format!("An exchange of this kind must take `{missing}`.")),
-            None => Ok(Self { kind, places }),
+        if let Some(missing) = must.iter().find(|known| !places.contains_key(*known)) {
+            return wrong(format!("An exchange of this kind must take `{missing}`."));
         }
+        let places = Self { kind, places };
+        if kind == Kind::Aws && !places.leaves_secrets_alone() {
+            return wrong(
+                "The id of keys is public: it is taken from a member `AccessKeyId`, and what else is taken from elsewhere."
+                    .into(),
+            );
+        }
+        Ok(places)
+    }
+
+    /// True if what becomes public is what an endpoint calls the id, and nothing is taken from one place twice.
+    fn leaves_secrets_alone(&self) -> bool {
+        let id = self.places.get("access-key-id").and_then(|pointer| pointer.rsplit('/').next()).unwrap_or_default();
+        let letters = id.chars().filter(|c| !matches!(c, '-' | '_')).collect::<String>();
+        let different: std::collections::BTreeSet<&String> = self.places.values().collect();
+        letters.eq_ignore_ascii_case("accesskeyid") && different.len() == self.places.len()
     }
 
     fn value<'a>(&self, attribute: &str, body: &'a Value) -> Option<&'a Value> {
@@ -153,6 +168,10 @@ fn read(
             let secret = |attribute| text(attribute).map(|text| Zeroizing::new(text.to_owned()));
             let token = take.places.contains_key("session-token").then(|| secret("session-token")).transpose()?;
             let (id, secret) = (text("access-key-id")?.to_owned(), secret("secret-access-key")?);
+            let others = [Some(&secret), token.as_ref()];
+            if !is_public(&id, others.into_iter().flatten().map(|text| text.as_str()), masker) {
+                return Err(no_token(answer, "what it gave as the id of keys is none"));
+            }
             let ends = take.value("expiration", body).and_then(moment);
             let life_ms = ends.map(|ends| u64::try_from(ends.since(now)).unwrap_or(0));
             Ok((Taken::Aws { id, secret, token }, life_ms))
@@ -172,6 +191,13 @@ fn secret_text<'a>(answer: &Response, body: &'a Value, take: &Take, attribute: &
         return Err(no_token(answer, "what it gave is no token: too short, too long, or with control characters"));
     }
     Ok(text)
+}
+
+/// True if this is the id of an access key, which everybody may see: 16 to 128 letters, digits and underscores, as AWS writes
+/// them; and if nothing that is secret is in it.
+fn is_public<'a>(id: &str, mut others: impl Iterator<Item = &'a str>, masker: &Masker) -> bool {
+    let fits = (16..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    fits && others.all(|other| !other.contains(id) && !id.contains(other)) && masker.text(id) == id
 }
 
 /// A usable status without a usable token.

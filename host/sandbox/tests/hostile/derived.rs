@@ -7,10 +7,10 @@ use std::num::NonZeroU32;
 
 /// Where keys of AWS sign, and who logs in how: as the guest `credentials-verbs` does it.
 const REGION: &str = "eu-west-1";
-const SERVICES: [&str; 2] = ["sqs", "s3"];
-const USER: &str = "user";
-const SALT: &[u8] = b"saltsaltsalt";
-const ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
+const SERVICES: [&str; 3] = ["sqs", "s3", "sts"];
+pub const USER: &str = "user";
+pub const SALT: &[u8] = b"saltsaltsalt";
+pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(4_096).unwrap();
 
 /// Whoever has one of these needs the secret no more: what passwords become on the way to an answer, and the keys of AWS for
 /// a day (in seconds since 1970) and a service.

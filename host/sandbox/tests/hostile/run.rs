@@ -113,6 +113,7 @@ fn with_every_kind(mut connector: Arc<Connector>) -> Arc<Connector> {
         ("text", "wire"),
         ("aws", "token"),
         ("bytes", "sign-request"),
+        ("azure-key", "sign-request"),
         ("aws", "sign-request"),
         ("google-service-account", "token"),
         ("private-key", "sign-request"),

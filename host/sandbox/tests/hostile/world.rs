@@ -90,7 +90,7 @@ impl World {
         let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
         match kind {
             CredentialKind::Text => canary::TEXT.to_owned(),
-            CredentialKind::Bytes => base64(canary::BYTES),
+            CredentialKind::Bytes | CredentialKind::AzureKey => base64(canary::BYTES),
             CredentialKind::Aws => json!({
                 "access_key_id": "AKIAPUBLIC",
                 "secret_access_key": canary::AWS_SECRET,

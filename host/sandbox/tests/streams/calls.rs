@@ -51,10 +51,14 @@ impl World {
 
     /// Hands two events over.
     async fn deliver(&self, target: &Arc<Target>, deadline_ms: u32) -> Vec<SettledEvent> {
+        self.deliver_call(target, call(deadline_ms)).await
+    }
+
+    async fn deliver_call(&self, target: &Arc<Target>, call: Call) -> Vec<SettledEvent> {
         let settled = Arc::new(Mutex::new(Vec::new()));
         let keep = settled.clone();
         let settle: Settle = Arc::new(move |settled| keep.lock().unwrap().extend(settled));
-        self.sandbox.deliver(target.clone(), call(deadline_ms), settle).await;
+        self.sandbox.deliver(target.clone(), call, settle).await;
         let mut settled = std::mem::take(&mut *settled.lock().unwrap());
         settled.sort_by_key(|event| event.index);
         assert_eq!(settled.len(), 2);
@@ -212,7 +216,7 @@ async fn a_preview_opens_nothing_and_shows() {
     let world = World::new(None).await;
     let script = json!([
         { "connect": "plain" },
-        { "connect_to": ["localhost", 1, "plain"] },
+        { "connect_to": ["localhost", 1_024, "plain"] },
         { "lookup_srv": "_a._tcp.localhost" },
         { "show": [format!("INSERT {PASSWORD}"), "OK"] },
     ]);
@@ -281,10 +285,11 @@ async fn a_flood_burns_the_guests_own_time() {
 async fn the_record_has_what_was_shown_or_how_much_was_exchanged() {
     let authority = Authority::new("known");
     let server = Server::tls_echo(&authority).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let world = World::new(Some(&authority)).await;
     let script = json!([
         { "connect": "tls" }, { "write": [0, [{ "text": "12345678" }]] }, { "read_exact": [0, 8] }, { "drop": 0 },
-        { "connect_to": ["localhost", 1, "tls"] },
+        { "connect_to": ["localhost", nobody, "tls"] },
     ]);
     let settled = world.deliver(&world.target(server.port, script), 60_000).await;
     let exchanges = &settled[1].transcript.exchanges;
@@ -319,4 +324,36 @@ async fn checks_may_use_streams() {
     call.events.clear();
     let steps = tokio::time::timeout(LONG, world.sandbox.check(world.target(server.port, script), call)).await;
     assert_eq!(steps.unwrap().unwrap(), [Ok("ok | ok | hi".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_one_write_comes_to_is_bounded_event_data_included() {
+    let server = Server::start(|mut stream| async move {
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    })
+    .await;
+    let world = World::new(None).await;
+    let script = json!([
+        { "connect": "plain" },
+        { "write": [0, vec![json!({ "event_base64": 0 }); 25]] },
+        { "write": [0, vec![json!({ "event": 0 }); 33]] },
+        { "write": [0, [{ "event_base64": 0 }, { "event": 0 }]] },
+    ]);
+    let mut call = call(60_000);
+    Arc::get_mut(&mut call.events[0].event).unwrap().data = vec![b'x'; 1 << 20].into();
+    let settled = world.deliver_call(&world.target(server.port, script), call).await;
+    let refused = "toolarge:write-too-large";
+    assert_eq!(settled[0].outcome.reason().message, ["ok", refused, refused, "ok"].join(" | "));
+    let sent = settled[0].transcript.exchanges[0].request.body_bytes;
+    assert_eq!(sent, (1 << 20) + (1_u64 << 20).div_ceil(3) * 4, "nothing of what was refused, and base64 of the whole");
+}
+
+#[tokio::test]
+async fn a_wait_takes_each_connection_once() {
+    let server = Server::echo().await;
+    let world = World::new(None).await;
+    let script = json!([{ "connect": "plain" }, { "wait": [[0, 0], 20] }]);
+    let settled = world.deliver(&world.target(server.port, script), 60_000).await;
+    assert_eq!(words(&settled), [("transient", "plugin-trap"); 2]);
+    assert!(settled[0].outcome.reason().message.contains("a wait takes each connection once"), "{settled:?}");
 }

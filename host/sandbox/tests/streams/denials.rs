@@ -113,7 +113,8 @@ async fn hosts_that_a_server_tells_of_lie_under_its_domain() {
     // Where no more than two labels are left, the host itself is the domain.
     ctx.origins = [AllowedOrigin::server("server", "example.test", 9092, true).unwrap()].into();
     assert_eq!(egress.allows("other.test", 1, &ctx).unwrap_err().code, "origin-not-allowed");
-    assert_eq!(egress.allows("b1.example.test", 1, &ctx), Ok(()));
+    assert_eq!(egress.allows("b1.example.test", 9093, &ctx), Ok(()));
+    assert_eq!(egress.allows("b1.example.test", 22, &ctx).unwrap_err().code, "origin-not-allowed");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::support::{Authority, LONG, Server, connected, egress, password, raw, 
 use railhead_sandbox::egress::{Part, Security};
 use railhead_sandbox::secret::Encoding;
 use std::sync::{Arc, Mutex};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 
 #[tokio::test]
@@ -38,40 +38,50 @@ async fn reading_byte_by_byte_shows_no_more() {
 }
 
 #[tokio::test]
-async fn a_secret_in_two_pieces_is_masked_before_any_of_it_is_read() {
+async fn a_secret_that_was_sent_is_masked_before_any_of_it_is_read() {
     let (go_on, goes_on) = oneshot::channel::<()>();
     let goes_on = Arc::new(Mutex::new(Some(goes_on)));
     let server = Server::start(move |mut stream| {
         let goes_on = goes_on.lock().unwrap().take().unwrap();
         async move {
-            stream.write_all(b"you said hunter2").await.unwrap();
+            stream.read_exact(&mut [0; 15]).await.unwrap();
+            stream.write_all(b"you said hunter2-").await.unwrap();
             goes_on.await.unwrap();
-            stream.write_all(b"-hunter3, did you?").await.unwrap();
+            stream.write_all(b"hunter3, did you?").await.unwrap();
             std::future::pending::<()>().await;
         }
     })
     .await;
     let key = password("hunter2-hunter3");
-    let mut stream = connected(&egress(None), &server, Security::Plain, &[key]).await.unwrap();
+    let mut stream = connected(&egress(None), &server, Security::Plain, std::slice::from_ref(&key)).await.unwrap();
+    stream.write(&[raw(&key)], LONG).await.unwrap();
     assert_eq!(read_exact(&mut stream, 9).await, "you said ");
     go_on.send(()).unwrap();
     assert_eq!(read_exact(&mut stream, 15 + 10).await, format!("{}, did you?", "*".repeat(15)));
 }
 
 #[tokio::test]
-async fn half_a_secret_that_nothing_follows_is_given_out_after_a_moment() {
+async fn half_a_secret_that_nothing_follows_is_masked_after_a_moment() {
     let server = Server::start(|mut stream| async move {
-        stream.write_all(b"hunt").await.unwrap();
-        std::future::pending::<()>().await;
-    })
-    .await;
-    let mut stream = connected(&egress(None), &server, Security::Plain, &[password("hunter2-hunter3")]).await.unwrap();
-    assert_eq!(read_exact(&mut stream, 4).await, "hunt");
-    let server = Server::start(|mut stream| async move {
+        stream.read_exact(&mut [0; 15]).await.unwrap();
         let _ = stream.write_all(b"ok hunter2-h").await;
     })
     .await;
-    let mut stream = connected(&egress(None), &server, Security::Plain, &[password("hunter2-hunter3")]).await.unwrap();
+    let key = password("hunter2-hunter3");
+    let mut stream = connected(&egress(None), &server, Security::Plain, std::slice::from_ref(&key)).await.unwrap();
+    stream.write(&[raw(&key)], LONG).await.unwrap();
     assert_eq!(read_exact(&mut stream, 12).await, "ok *********");
     assert!(stream.read(1, LONG).await.unwrap().is_empty(), "and then it is closed");
+}
+
+/// A read tells how much came at once: it must be the same for the beginning of a secret that the server was never sent.
+#[tokio::test]
+async fn the_beginning_of_a_secret_that_was_not_sent_is_read_like_anything_else() {
+    let server = Server::echo().await;
+    let mut stream = connected(&egress(None), &server, Security::Plain, &[password("hunter2-hunter3")]).await.unwrap();
+    for guess in ["hunter2-hunter", "hunter2-hunteX", "68756e746572322d", "aHVudGVyMi1odW50"] {
+        stream.write(&[text(guess)], LONG).await.unwrap();
+        let read = stream.read(64, LONG).await.unwrap();
+        assert_eq!(read, guess.as_bytes(), "{guess}");
+    }
 }

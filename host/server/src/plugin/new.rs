@@ -7,7 +7,7 @@ use std::path::Path;
 pub(super) fn run(args: &NewArgs) -> Result<(), String> {
     let name = match &args.name {
         Some(name) => name.clone(),
-        None => args.dir.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned(),
+        None => folder_name(&args.dir),
     };
     if !is_name(&name) {
         return Err(format!("{name:?} is no name of a connector: kebab-case, 2 to 64 characters, such as acme-queue."));
@@ -34,6 +34,12 @@ pub(super) fn run(args: &NewArgs) -> Result<(), String> {
          src/lib.rs, manifest.json and example.json, and test again."
     ));
     Ok(())
+}
+
+/// The folder's own name, however the path leads to it: `.` has one too.
+fn folder_name(dir: &Path) -> String {
+    let whole = dir.canonicalize().or_else(|_| std::path::absolute(dir)).unwrap_or_else(|_| dir.to_owned());
+    whole.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
 }
 
 /// Where the SDK comes from, as `Cargo.toml` has it.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 /// Runs the suite: 0, or 1 where a MUST is broken.
 pub(super) async fn run(args: &TestArgs) -> Result<u8, String> {
     let (component, folder) = found(args)?;
-    let plugin = Plugin::in_folder(read(&component)?, &folder).map_err(|error| error.to_string())?;
-    let report = judge(&plugin).await.map_err(|error| format!("the sandbox cannot be set up: {error}"))?;
+    let mut plugin = Plugin::in_folder(read(&component)?, &folder).map_err(|error| error.to_string())?;
+    plugin.server.clone_from(&args.server);
+    let report = judge(&plugin).await.map_err(|error| error.to_string())?;
     if args.json {
         say(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
     } else {

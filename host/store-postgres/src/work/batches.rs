@@ -15,8 +15,16 @@ INSERT INTO batch (destination, no, events, runs, due, attempts) VALUES ($1, $2,
 ON CONFLICT (destination, no) DO UPDATE SET due = EXCLUDED.due, attempts = EXCLUDED.attempts";
 
 const LIST: &str = "
-SELECT b.* FROM unnest($1::bigint[]) AS u(destination)
-CROSS JOIN LATERAL (SELECT * FROM batch b WHERE b.destination = u.destination ORDER BY b.destination, b.no LIMIT 1000) b";
+SELECT b.destination, b.no, b.due, b.attempts, l.events, l.runs FROM unnest($1::bigint[]) AS u(destination)
+CROSS JOIN LATERAL (SELECT * FROM batch b WHERE b.destination = u.destination ORDER BY b.destination, b.no LIMIT 1000) b
+CROSS JOIN LATERAL (
+    SELECT COALESCE(array_agg(m.event ORDER BY m.ord), '{}') AS events, COALESCE(array_agg(m.run ORDER BY m.ord), '{}') AS runs
+    FROM unnest(b.events, b.runs) WITH ORDINALITY AS m(event, run, ord)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM work w WHERE w.event = m.event AND w.destination = b.destination AND w.run = m.run
+        ORDER BY w.event, w.destination, w.run LIMIT 1
+    ) w
+) l";
 
 pub async fn open(store: &PostgresStore, host: HostId, batches: &[StableBatch]) -> Result<(), StoreError> {
     let mut transaction = store.engine_begin().await?;

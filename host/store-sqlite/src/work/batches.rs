@@ -22,8 +22,22 @@ pub(super) async fn open(connection: &mut SqliteConnection, host: HostId, batche
 pub(super) async fn read(connection: &mut SqliteConnection, asked: String) -> Res<Vec<StableBatch>> {
     let sql = "SELECT b.destination, b.number, b.members, b.due, b.attempts
                FROM json_each(?) asked CROSS JOIN batch b ON b.destination = asked.value ORDER BY 1, 2";
-    let rows = sqlx::query(sql).bind(asked).fetch_all(connection).await?;
-    rows.iter().map(batch).collect()
+    let rows = sqlx::query(sql).bind(asked).fetch_all(&mut *connection).await?;
+    let mut batches = rows.iter().map(batch).collect::<Res<Vec<_>>>()?;
+    for batch in &mut batches {
+        let mut left = Vec::with_capacity(batch.members.len());
+        for key in std::mem::take(&mut batch.members) {
+            let waits = sqlx::query("SELECT 1 FROM work WHERE event = ? AND destination = ? AND run = ?")
+                .bind(key.event.0.as_bytes().to_vec())
+                .bind(key.destination.0)
+                .bind(i64::from(key.run));
+            if waits.fetch_optional(&mut *connection).await?.is_some() {
+                left.push(key);
+            }
+        }
+        batch.members = left;
+    }
+    Ok(batches)
 }
 
 pub(super) async fn close(

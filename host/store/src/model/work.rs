@@ -147,7 +147,17 @@ impl ModelCore {
     /// # Errors
     /// None of its own.
     pub fn batches(&self, destinations: &[DestinationNo]) -> Result<Vec<StableBatch>, StoreError> {
-        Ok(self.batches.values().filter(|batch| destinations.contains(&batch.destination)).cloned().collect())
+        let mut batches = self.stored_batches(destinations);
+        for batch in &mut batches {
+            batch.members.retain(|key| self.work_of(*key).is_some());
+        }
+        Ok(batches)
+    }
+
+    /// The same with all members, as they were stored.
+    #[must_use]
+    pub fn stored_batches(&self, destinations: &[DestinationNo]) -> Vec<StableBatch> {
+        self.batches.values().filter(|batch| destinations.contains(&batch.destination)).cloned().collect()
     }
 
     /// See [`crate::WorkStore::close_batch`].

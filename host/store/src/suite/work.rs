@@ -134,6 +134,11 @@ pub async fn a_stable_batch_never_changes<S: Store>(store: &S) {
     let found = store.batches(&world.destinations).await.expect("a read");
     assert_eq!(found, std::slice::from_ref(&batch), "a stable batch keeps its members, in order");
     assert_eq!(store.batches(&world.destinations[1..]).await.expect("a read"), [], "others have none");
+    let middle = key(&events[1], world.to());
+    let ended = store.command(middle, Command::Cancel, START).await.expect("a command");
+    assert!(matches!(ended, Commanded::Done), "{ended:?}");
+    let left = store.batches(&[world.to()]).await.expect("a read").remove(0).members;
+    assert_eq!(left, [batch.members[0], batch.members[2]], "what has ended is no member that is waited for");
     let refused = store.close_batch(new_host(), world.to(), 1).await;
     assert_eq!(refused, Err(StoreError::Fenced), "a fenced host closes no batch");
     store.close_batch(world.host, world.to(), 1).await.expect("a batch ends");

@@ -67,3 +67,23 @@ fn what_is_cut_off_within_is_refused_too() {
     push_section(&mut cut, 1, b"\0asm\x01\0\0\0\x00\x7f");
     assert_eq!(take(&cut, "mine"), Err(Malformed));
 }
+
+/// So many components in each other, in the innermost of which a section lies.
+fn deep(components: usize) -> Vec<u8> {
+    let mut inner = EMPTY.to_vec();
+    append(&mut inner, "mine", b"x");
+    for _ in 1..components {
+        let mut outer = EMPTY.to_vec();
+        push_section(&mut outer, 4, &inner);
+        inner = outer;
+    }
+    inner
+}
+
+#[test]
+fn what_lies_too_deep_is_refused() {
+    assert_eq!(take(&deep(MAX_DEPTH + 1), "mine").unwrap().1, vec![b"x".to_vec()]);
+    for components in [MAX_DEPTH + 2, 10_000] {
+        assert_eq!(take(&deep(components), "mine"), Err(Malformed), "{components}");
+    }
+}

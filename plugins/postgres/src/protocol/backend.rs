@@ -46,7 +46,16 @@ pub struct ServerError {
     pub severity: String,
     pub sqlstate: String,
     pub message: String,
+    pub names: Box<Names>,
+}
+
+/// What an error is about, by name; empty where the server names none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub table: String,
     pub column: String,
+    pub constraint: String,
+    pub datatype: String,
 }
 
 impl ServerError {
@@ -174,7 +183,10 @@ fn error(mut body: &[u8]) -> Option<ServerError> {
             b'S' | b'V' => error.severity = value,
             b'C' => error.sqlstate = value,
             b'M' => error.message = value,
-            b'c' => error.column = value,
+            b't' => error.names.table = value,
+            b'c' => error.names.column = value,
+            b'n' => error.names.constraint = value,
+            b'd' => error.names.datatype = value,
             _ => {}
         }
     }
@@ -241,12 +253,18 @@ mod tests {
 
     #[test]
     fn an_error_keeps_what_is_of_use_and_no_row() {
-        let body = b"SFEHLER\0VERROR\0C23505\0Mdoppelt\0DKey (a)=(secret)\0cu\0\0";
+        let body = b"SFEHLER\0VERROR\0C23505\0Mdoppelt\0DKey (a)=(secret)\0tt\0cu\0nk\0dint\0\0";
         let messages = all(&framed(b'E', body)).unwrap();
         let [Message::Error(error)] = messages.as_slice() else { panic!("{messages:?}") };
         assert_eq!((error.severity.as_str(), error.is_fatal()), ("ERROR", false));
         assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("23505", "doppelt"));
-        assert_eq!(error.column, "u");
+        let names = Names {
+            table: "t".to_owned(),
+            column: "u".to_owned(),
+            constraint: "k".to_owned(),
+            datatype: "int".to_owned(),
+        };
+        assert_eq!(*error.names, names);
         assert!(!format!("{error:?}").contains("secret"));
     }
 

@@ -19,7 +19,7 @@ fn event(uid: &str, event_type: &str, data: &[u8]) -> Event {
 }
 
 fn rows(events: &[Event]) -> Vec<Row<'_>> {
-    (0..).zip(events).map(|(index, event)| Row::of(index, event)).collect()
+    (0..).zip(events).map(|(index, event)| Row::of(index, event, 1_767_225_600_123)).collect()
 }
 
 /// All pieces, with data as `<index>` and `{index}`.
@@ -60,7 +60,7 @@ fn metadata_are_those_of_every_table() {
     for (content_type, data) in [("application/json", "1"), ("text/plain", "x"), ("application/json", "")] {
         let event = Event { content_type: content_type.to_owned(), ..event("evt_1", "t", data.as_bytes()) };
         let own: Value = serde_json::from_str(&railhead_sdk::row::metadata(&event)).unwrap();
-        assert_eq!(Row::of(0, &event).metadata(), own);
+        assert_eq!(Row::of(0, &event, 0).metadata(), own);
     }
 }
 
@@ -70,7 +70,8 @@ fn a_transaction_tells_the_servers_time_and_ends_with_sync() {
     let sent = flat(&transaction(&groups(&config(PER_TYPE), rows(&events)), 4_000));
     let at = |text: &str| sent.find(text).unwrap_or_else(|| panic!("{text}: {sent}"));
     assert!(at("BEGIN") < at("SET LOCAL statement_timeout = 4000"));
-    assert!(at("statement_timeout") < at(r#"INSERT INTO "public"."order_paid" ("event_id","#));
+    assert!(at("statement_timeout") < at("SET LOCAL client_min_messages = error"));
+    assert!(at("client_min_messages") < at(r#"INSERT INTO "public"."order_paid" ("event_id","#));
     assert!(sent.ends_with("S\0\0\0\u{4}"));
 }
 
@@ -83,5 +84,6 @@ fn what_is_shown_has_no_data_and_few_rows() {
     assert_eq!((row["event_id"].as_str(), row["tenant"].as_str()), (Some("evt_1"), Some("acme")));
     assert_eq!(row["metadata"]["attributes"], json!({ "region": "eu" }));
     assert_eq!(row["payload"], json!({ "event_data": 0, "bytes": 8 }));
+    assert_eq!(row["received_at"], "2026-01-01T00:00:00.123Z");
     assert!(!shown.to_string().contains("secret"));
 }

@@ -16,6 +16,8 @@ pub struct S3Error {
     pub endpoint: String,
     /// The store's clock.
     pub server_time: String,
+    /// The header that the store does not know.
+    pub header: String,
 }
 
 impl S3Error {
@@ -30,6 +32,7 @@ impl S3Error {
             region: word(member("Region")),
             endpoint: quoted(&member("Endpoint")),
             server_time: quoted(&member("ServerTime")),
+            header: word(member("Header").trim().to_owned()),
         };
         (!error.code.is_empty() && error.code.len() <= 128).then_some(error)
     }
@@ -65,7 +68,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// A region's name; anything else is none.
+/// The name of a region or of a header; anything else is none.
 pub fn word(text: String) -> String {
     let fits = text.len() <= 63 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits { text } else { String::new() }

@@ -109,6 +109,13 @@ const KNOWN: &[Known] = &[
         words: "The store does not have this storage_class.",
     },
     Known {
+        codes: &["NotImplemented"],
+        class: Class::Misconfigured,
+        code: "not-implemented",
+        words: "The store cannot do what is asked of it. Look at encryption, storage_class and bucket_owner_full_control, \
+                or set overwrite to true.",
+    },
+    Known {
         codes: &["KeyTooLongError", "XMinioInvalidObjectName"],
         class: Class::Misconfigured,
         code: "key-refused",

@@ -53,6 +53,7 @@ fn each_error_has_its_class_and_says_what_to_change() {
         (400, "AccessControlListNotSupported", "misconfigured", "acl-not-supported", "bucket_owner_full_control"),
         (400, "InvalidStorageClass", "misconfigured", "storage-class-unknown", "storage_class"),
         (400, "BadDigest", "transient", "damaged", ""),
+        (501, "NotImplemented", "misconfigured", "not-implemented", "storage_class"),
         (507, "XMinioStorageFull", "misconfigured", "store-full", "full"),
         (400, "NeverHeardOf", "misconfigured", "refused", "It says: So it is."),
         (599, "NeverHeardOf", "transient", "store-failed", "It says: So it is."),
@@ -111,6 +112,7 @@ fn answers_without_words_are_classed_by_status() {
         (413, "too-large", "object-too-large"),
         (429, "throttled", "slow-down"),
         (500, "transient", "store-failed"),
+        (501, "transient", "store-failed"),
         (502, "transient", "store-failed"),
         (503, "transient", "store-failed"),
         (507, "misconfigured", "store-full"),
@@ -142,7 +144,9 @@ fn a_store_that_says_when_is_left_alone_until_then() {
 fn what_is_worth_a_second_request_is_known() {
     assert!(error(501, "NotImplemented", "").is_unconditional_store());
     assert!(error(400, "NotImplemented", "").is_unconditional_store());
-    assert!(of(501, &[], "").is_unconditional_store());
+    assert!(error(501, "NotImplemented", "<Header>If-None-Match</Header>").is_unconditional_store());
+    assert!(!error(501, "NotImplemented", "<Header>x-amz-storage-class</Header>").is_unconditional_store());
+    assert!(!of(501, &[], "").is_unconditional_store(), "a proxy's");
     assert!(!error(400, "InvalidRequest", "").is_unconditional_store());
     assert!(!Answer { conditional: false, ..error(501, "NotImplemented", "") }.is_unconditional_store());
     assert!(error(400, "ExpiredToken", "").is_expired());

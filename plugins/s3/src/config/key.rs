@@ -45,11 +45,38 @@ pub enum Piece {
     Placeholder(Placeholder),
 }
 
+/// Bytes that a key may have (Amazon S3 User Guide, "Naming Amazon S3 objects").
+const MAX_KEY: usize = 1024;
+
+/// Bytes between two slashes, where a store keeps objects as files.
+const MAX_SEGMENT: usize = 255;
+
+/// Bytes of `{hash}`.
+const MAX_HASH: usize = 96;
+
+/// What a template leaves to each value of an event at least: room for a mark, and for some of the value before it.
+const MIN_VALUE: usize = 64;
+
+impl Placeholder {
+    /// Bytes of its value at most; none where an event decides.
+    const fn bytes(self) -> Option<usize> {
+        match self {
+            Self::EventType | Self::Tenant => None,
+            Self::Dt | Self::Extension => Some(10),
+            Self::Year => Some(4),
+            Self::Month | Self::Day | Self::Hour => Some(2),
+            Self::Hash => Some(MAX_HASH),
+        }
+    }
+}
+
 /// A prefix and a template, read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeyTemplate {
     pieces: Vec<Piece>,
     prefix: String,
+    /// Bytes that each value of an event may have, so that no key and no segment of one is too long.
+    room: usize,
 }
 
 impl KeyTemplate {
@@ -65,17 +92,30 @@ impl KeyTemplate {
         for (field, text) in [("prefix", prefix), ("key", template)] {
             check_path(field, text)?;
         }
+        if template.ends_with('/') {
+            let message = "key: It must not end in a slash: that would be a folder, and no object.";
+            return Err(Unusable::new("key-path", message));
+        }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { pieces, prefix })
+        let room = room(&prefix, &pieces).filter(|room| *room >= MIN_VALUE).ok_or_else(|| {
+            let message = format!(
+                "prefix, key: Keys have at most {MAX_KEY} bytes, and {MAX_SEGMENT} between two slashes. With values for its \
+                 placeholders there could be more. Set a shorter prefix or key."
+            );
+            Unusable::new("key-too-long", message)
+        })?;
+        Ok(Self { pieces, prefix, room })
     }
 
-    /// A key, of what stands for each placeholder.
-    pub fn render(&self, value: impl Fn(Placeholder) -> String) -> String {
+    /// A key. `value` is asked for what stands for each placeholder, and told how many bytes that may have.
+    pub fn render(&self, value: impl Fn(Placeholder, usize) -> String) -> String {
         let mut key = self.prefix.clone();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => key.push_str(text),
-                Piece::Placeholder(placeholder) => key.push_str(&value(*placeholder)),
+                Piece::Placeholder(placeholder) => {
+                    key.push_str(&value(*placeholder, placeholder.bytes().unwrap_or(self.room)));
+                }
             }
         }
         key
@@ -109,6 +149,53 @@ fn pieces(template: &str) -> Result<Vec<Piece>, Unusable> {
     Ok(pieces)
 }
 
+/// Bytes that each value of an event may have; none where all else alone is too long.
+fn room(prefix: &str, pieces: &[Piece]) -> Option<usize> {
+    let (mut key, mut segment, mut rooms) = (Room::of(MAX_KEY), Room::of(MAX_SEGMENT), Vec::new());
+    for piece in [Piece::Text(prefix.to_owned())].iter().chain(pieces) {
+        match piece {
+            Piece::Text(text) => {
+                for part in text.split_inclusive('/') {
+                    key.take(Some(part.len()));
+                    segment.take(Some(part.trim_end_matches('/').len()));
+                    if part.ends_with('/') {
+                        rooms.push(std::mem::replace(&mut segment, Room::of(MAX_SEGMENT)));
+                    }
+                }
+            }
+            Piece::Placeholder(placeholder) => {
+                key.take(placeholder.bytes());
+                segment.take(placeholder.bytes());
+            }
+        }
+    }
+    rooms.extend([segment, key]);
+    rooms.iter().map(Room::each).min().flatten()
+}
+
+/// What is left of a key or of a segment, and how many values of events share it.
+struct Room {
+    left: Option<usize>,
+    values: usize,
+}
+
+impl Room {
+    const fn of(bytes: usize) -> Self {
+        Self { left: Some(bytes), values: 0 }
+    }
+
+    fn take(&mut self, bytes: Option<usize>) {
+        match bytes {
+            Some(bytes) => self.left = self.left.and_then(|left| left.checked_sub(bytes)),
+            None => self.values += 1,
+        }
+    }
+
+    fn each(&self) -> Option<usize> {
+        self.left.map(|left| left.checked_div(self.values).unwrap_or(usize::MAX))
+    }
+}
+
 /// Clients on the way resolve `.` and `..` and join empty segments: the object would be another one than was signed.
 fn check_path(field: &str, text: &str) -> Result<(), Unusable> {
     if text.split('/').any(|segment| matches!(segment, "." | "..")) || text.starts_with('/') || text.contains("//") {
@@ -123,7 +210,7 @@ mod tests {
     use super::{KeyTemplate, Placeholder};
 
     fn render(prefix: &str, template: &str) -> String {
-        KeyTemplate::parse(prefix, template).unwrap().render(|placeholder| match placeholder {
+        KeyTemplate::parse(prefix, template).unwrap().render(|placeholder, _| match placeholder {
             Placeholder::EventType => "order.created".to_owned(),
             Placeholder::Hash => "h1".to_owned(),
             other => format!("{other:?}"),
@@ -156,8 +243,35 @@ mod tests {
             ("", "../{hash}", "key-path"),
             ("a/../b", "{hash}", "key-path"),
             ("/a", "{hash}", "key-path"),
+            ("", "{hash}/", "key-path"),
+            ("a", "{hash}/{event_type}/", "key-path"),
         ] {
             assert_eq!(KeyTemplate::parse(prefix, template).unwrap_err().code, code, "{prefix} {template}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_leaves_no_room_for_values_is_refused() {
+        let (part, many) = ("a".repeat(255), "{event_type}".repeat(3));
+        for (prefix, template, fits) in [
+            (part.clone(), "{hash}".to_owned(), true),
+            (format!("{part}a"), "{hash}".to_owned(), false),
+            (String::new(), format!("{}{{hash}}", &part[..159]), true),
+            (String::new(), format!("{}{{hash}}", &part[..160]), false),
+            (String::new(), format!("{}{{event_type}}/{{hash}}", &part[..191]), true),
+            (String::new(), format!("{}{{event_type}}/{{hash}}", &part[..192]), false),
+            (String::new(), format!("{many}/{{hash}}"), true),
+            (String::new(), format!("{many}{{tenant}}/{{hash}}"), false),
+            (part.clone(), format!("{part}/{part}/{{hash}}"), true),
+            (part.clone(), format!("{part}/{part}/{{event_type}}/{{hash}}"), true),
+            (part.clone(), format!("{part}/{part}/{{event_type}}/{{tenant}}/{{event_type}}/{{hash}}"), false),
+            (part.clone(), format!("{part}/{part}/{part}/{{hash}}"), false),
+        ] {
+            let parsed = KeyTemplate::parse(&prefix, &template);
+            assert_eq!(parsed.as_ref().err().map(|error| error.code), (!fits).then_some("key-too-long"), "{template}");
+            let Ok(template) = parsed else { continue };
+            let longest = template.render(|_, room| "x".repeat(room.min(2_000)));
+            assert!(longest.len() <= 1024 && longest.split('/').all(|segment| segment.len() <= 255), "{longest}");
         }
     }
 }

@@ -29,7 +29,7 @@ fn buckets_have_an_address() {
 #[test]
 fn what_is_left_out_has_a_default() {
     let config = config(&json!({}));
-    let key = config.checked().unwrap().render(|placeholder| format!("<{placeholder:?}>"));
+    let key = config.checked().unwrap().render(|placeholder, _| format!("<{placeholder:?}>"));
     assert_eq!(key, "event_type=<EventType>/dt=<Dt>/hour=<Hour>/part-<Hash>.<Extension>");
     assert_eq!(config.compression.extension(), "ndjson.gz");
     assert!(config.check_object && !config.overwrite);

@@ -1,4 +1,4 @@
-use super::{Object, Planned, fits, form_value, headers, objects, path_of};
+use super::{Object, Planned, alone, form_value, headers, objects, path_of};
 use crate::config::Config;
 use crate::config::tests::config;
 use railhead_sdk::prelude::*;
@@ -144,5 +144,66 @@ fn headers_say_what_the_owner_wants() {
 fn texts_are_encoded_where_they_stand() {
     assert_eq!(path_of("a=b/c d+%é~"), "a%3Db/c%20d%2B%25%C3%A9~");
     assert_eq!(form_value("arn:aws:iam::1:role/a b+"), "arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b%2B");
-    assert!(fits(&"a".repeat(1024)) && !fits(&"a".repeat(1025)));
+}
+
+#[test]
+fn an_object_is_the_same_where_others_of_its_batch_are_gone() {
+    let types = ["a", "b", "a", "c", "b", "a"];
+    let events: Vec<_> = (0..).zip(types).map(|(n, name)| (event(name, &n.to_string()), AT + n % 2 * 1000)).collect();
+    let config = config(&json!({"prefix": "in"}));
+    let whole = |events: &[(Event, u64)]| -> Vec<(String, Vec<Value>)> {
+        made(&config, events).iter().map(|object| (object.key.clone(), lines(object, events))).collect()
+    };
+    let all = whole(&events);
+    assert_eq!(all.len(), 5);
+    // Any of the objects may have arrived, and its events come no more.
+    for arrived in 0_u32..32 {
+        let is_left = |at: usize| arrived & (1 << at) == 0;
+        let objects = made(&config, &events);
+        let of = |index: usize| objects.iter().position(|object| object.carries.contains(&(index as u32))).unwrap();
+        let left: Vec<_> = (0..events.len()).filter(|index| is_left(of(*index))).map(|n| events[n].clone()).collect();
+        let expected: Vec<_> = (0..all.len()).filter(|at| is_left(*at)).map(|at| all[at].clone()).collect();
+        assert_eq!(whole(&left), expected);
+    }
+}
+
+#[test]
+fn a_type_of_any_length_has_a_key() {
+    let longest = "\u{10ffff}".repeat(256);
+    let kinds = [longest.clone(), format!("{longest}a"), "ж".repeat(256), "ж".repeat(255), "a".repeat(256)];
+    let events: Vec<_> = kinds.iter().map(|kind| (event(kind, "1"), AT)).collect();
+    let deep = format!("{}/{{event_type}}/{{tenant}}-{{event_type}}/{{hash}}", "k".repeat(240));
+    for more in [json!({}), json!({"prefix": "p".repeat(255), "key": deep})] {
+        let objects = made(&config(&more), &events);
+        assert_eq!(objects.len(), kinds.len(), "each has its own");
+        for object in &objects {
+            assert!(object.key.len() <= 1024 && object.key.split('/').all(|segment| segment.len() <= 255));
+        }
+    }
+}
+
+#[test]
+fn an_object_of_one_event_is_named_by_what_is_in_it() {
+    let named = |more: &Value, event: &Event| {
+        let config = config(more);
+        let planned = Planned { index: 7, event, accepted_ms: AT };
+        alone(&config, &config.checked().unwrap(), &planned).key
+    };
+    let all = event("order.created", r#"{"n":1,"of":2}"#);
+    let usual = named(&json!({}), &all);
+    assert_eq!(usual, named(&json!({}), &all), "whatever its place in the call");
+    let name = usual.strip_prefix("event_type=order.created/dt=2026-01-31/hour=23/part-evt_1-").unwrap();
+    assert_eq!(name.strip_suffix(".ndjson.gz").unwrap().len(), 32);
+    let fewer = event("order.created", r#"{"n":1}"#);
+    let text = Event { content_type: "text/plain".to_owned(), ..all.clone() };
+    let keys = [
+        usual,
+        named(&json!({}), &fewer),
+        named(&json!({}), &text),
+        named(&json!({"storage_class": "GLACIER_IR"}), &all),
+        named(&json!({"encryption": "aes256"}), &all),
+        named(&json!({"compression": "zstd"}), &all),
+    ];
+    let different: std::collections::HashSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len(), "{keys:?}");
 }

@@ -3,7 +3,8 @@
 use crate::data::{marked, with_mark};
 use crate::stage::{Stage, none};
 use bytes_like::odd;
-use railhead_model::OutcomeClass as Class;
+use railhead_model::{Event, OutcomeClass as Class};
+use serde_json::{Map, Value};
 use std::io;
 
 /// Each event is settled, and those that are not odd are delivered.
@@ -14,25 +15,33 @@ pub(super) async fn events(stage: &Stage) -> io::Result<()> {
         }
         let scene = stage.scene(none())?;
         let destination = if batched { scene.destination.clone().batched() } else { scene.destination.clone() };
-        let mut events = marked(2, &stage.plan.data);
-        events.extend(odd(|| with_mark(3, &stage.plan.data)));
-        let run = stage.hand_over(&scene, &destination, events).await;
-        let check = if batched { "odd events of a batch are settled" } else { "odd events are settled" };
-        let fine = |class: &Class| matches!(class, Class::Delivered | Class::Permanent | Class::TooLarge);
-        let classes = run.classes();
-        stage.holds("D10", check, classes.iter().all(fine), || {
-            format!(
-                "Events with odd ids, media types, attributes or data (empty, no UTF-8, 300 KiB) came to: {}. Send them, or \
-                 settle them as permanent.",
-                run.words()
-            )
-        });
-        let plain = classes.iter().take(2).all(|class| *class == Class::Delivered);
-        stage.holds("D5", "odd events stop no other", plain, || {
-            format!("The two events that have nothing odd came to: {}.", run.words())
-        });
+        let run = stage.hand_over(&scene, &destination, with_two(&stage.plan.data)).await;
+        settled(stage, batched, &run.classes(), &run.words());
     }
     Ok(())
+}
+
+/// Two events that have nothing odd, and then all that have.
+pub(super) fn with_two(members: &Map<String, Value>) -> Vec<Event> {
+    let mut events = marked(2, members);
+    events.extend(odd(|| with_mark(3, members)));
+    events
+}
+
+/// What they may come to at a server that takes everything.
+pub(super) fn settled(stage: &Stage, batched: bool, classes: &[Class], words: &str) {
+    let check = if batched { "odd events of a batch are settled" } else { "odd events are settled" };
+    let fine = |class: &Class| matches!(class, Class::Delivered | Class::Permanent | Class::TooLarge);
+    stage.holds("D10", check, classes.iter().all(fine), || {
+        format!(
+            "Events with odd ids, media types, attributes or data (empty, no UTF-8, 300 KiB) came to: {words}. Send them, or \
+             settle them as permanent."
+        )
+    });
+    let plain = classes.iter().take(2).all(|class| *class == Class::Delivered);
+    stage.holds("D5", "odd events stop no other", plain, || {
+        format!("The two events that have nothing odd came to: {words}.")
+    });
 }
 
 /// What may be in an event.

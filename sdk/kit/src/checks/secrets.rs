@@ -6,16 +6,16 @@ use crate::log::Log;
 use crate::plan::Given;
 use crate::stage::{Scene, Stage};
 use railhead_model::manifest::{CredentialField, CredentialKind as Kind, CredentialUse as Use};
-use railhead_plugin_harness::{Answer, HttpPeer, Received};
+use railhead_plugin_harness::{Answer, Destination, HttpPeer, Received, SettledEvent};
 use std::collections::BTreeSet;
 use std::io;
 
 /// What one run of another configuration shows.
-pub(crate) async fn way(stage: &Stage) -> io::Result<()> {
+pub(crate) async fn way(stage: &Stage, check: &str) -> io::Result<()> {
     let scene = stage.scene(crate::stage::none())?;
     let run = stage.hand_over(&scene, &scene.destination, marked(2, &stage.plan.data)).await;
     let delivered = run.classes().iter().all(|class| *class == railhead_model::OutcomeClass::Delivered);
-    stage.holds("O3", "other ways of test.json deliver", delivered, || format!("They came to {}.", run.words()));
+    stage.holds("O3", check, delivered, || format!("They came to {}.", run.words()));
     echoed(stage).await?;
     nowhere(stage);
     Ok(())
@@ -39,21 +39,38 @@ async fn echoed(stage: &Stage) -> io::Result<()> {
     let destination = stage.at_origin(peer.origin(), &[1]);
     let scene = Scene { destination, peer };
     let run = stage.hand_over(&scene, &scene.destination, marked(2, &stage.plan.data)).await;
-    let Some(search) = stage.search() else { return Ok(()) };
-    let mut texts: Vec<String> = Vec::new();
-    for event in &run.settled {
+    told(stage, &scene.destination, &run.settled).await;
+    Ok(())
+}
+
+/// Looks for secrets in what came of a hand-over, and in what the destination tells when it is asked.
+pub(super) async fn told(stage: &Stage, destination: &Destination, settled: &[SettledEvent]) {
+    let shown = destination.preview(marked(1, &stage.plan.data)).await;
+    let shown = shown.map(|shown| serde_json::to_string(&shown).unwrap_or_default()).unwrap_or_default();
+    absent(stage, [shown, format!("{:?}", destination.check().await)].into_iter().chain(told_of(settled)));
+}
+
+/// Looks for secrets in what came of a hand-over alone.
+pub(super) fn settled(stage: &Stage, settled: &[SettledEvent]) {
+    absent(stage, told_of(settled).into_iter());
+}
+
+fn told_of(settled: &[SettledEvent]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for event in settled {
         let reason = event.outcome.reason();
         texts.extend([reason.message.clone(), reason.code.clone(), reason.status.clone().unwrap_or_default()]);
         texts.push(serde_json::to_string(&event.transcript).unwrap_or_default());
     }
-    let shown = scene.destination.preview(marked(1, &stage.plan.data)).await;
-    texts.push(shown.map(|shown| serde_json::to_string(&shown).unwrap_or_default()).unwrap_or_default());
-    texts.push(format!("{:?}", scene.destination.check().await));
-    let found = texts.iter().find_map(|text| search.found_in(text.as_bytes()).first().map(|name| (*name).to_owned()));
+    texts
+}
+
+fn absent(stage: &Stage, mut texts: impl Iterator<Item = String>) {
+    let Some(search) = stage.search() else { return };
+    let found = texts.find_map(|text| search.found_in(text.as_bytes()).first().map(|name| (*name).to_owned()));
     stage.holds("C7", "no secret comes back in outcomes, records, previews and checks", found.is_none(), || {
         format!("There is {}.", found.unwrap_or_default())
     });
-    Ok(())
 }
 
 fn echo(request: &Received) -> Answer {
@@ -97,11 +114,23 @@ pub(crate) async fn rotation(stage: &Stage) -> io::Result<()> {
                 .to_owned()
         });
     }
-    let made = given.iter().all(|secret| !matches!(stage.plan.credentials.get(&secret.field), Some(Given::Value(_))));
-    let rotated = sent(stage, &scene, |_| &[2]).await;
-    stage.holds("C2", "a new session uses the new value", first != rotated || !made, || {
-        "After a rotation the requests are as before: the new value is not used.".to_owned()
-    });
+    for secret in &given {
+        let field = stage.connector.manifest.credentials.iter().find(|field| field.name == secret.field);
+        let made = !matches!(stage.plan.credentials.get(&secret.field), Some(Given::Value(_)));
+        // The one goes to the token endpoint, the other to the handshake: no request shows them.
+        let seen = field.is_some_and(|field| !matches!(field.usage, Use::Exchange | Use::TlsIdentity));
+        if !made || !seen {
+            continue;
+        }
+        let rotated = sent(stage, &scene, |field| if field == secret.field { &[2] } else { &[1] }).await;
+        stage.holds("C2", "a new session uses the new value", first != rotated, || {
+            format!(
+                "After a rotation of {0} the requests are as before: the new value is not used. If {0} is of no use in this \
+                 configuration, take it out of `credentials` of test.json and give it in one of the `ways`.",
+                secret.field
+            )
+        });
+    }
     Ok(())
 }
 

@@ -1,10 +1,14 @@
 //! A connector that speaks a protocol of its own over a connection.
 
+mod dialogue;
+mod real;
+
 use crate::data::{marked, marks_in};
-use crate::plan::{Line, Server};
+use crate::plan::Line;
 use crate::stage::Stage;
-use railhead_model::OutcomeClass as Class;
-use railhead_plugin_harness::{Authority, Dialogue, SettledEvent, Step, TcpPeer};
+use dialogue::Script;
+use railhead_model::{BodyPart, Event, Exchange, OutcomeClass as Class};
+use railhead_plugin_harness::{Destination, Dialogue, SettledEvent, Step, TcpPeer};
 use std::io;
 
 /// Of calls whose server never answers.
@@ -14,6 +18,7 @@ const HUGE: u64 = 16 * 1024 * 1024;
 
 /// Servers that refuse, cut, hang, flood and talk nonsense; and one that follows the plan's dialogue.
 pub(crate) async fn stream(stage: &Stage) -> io::Result<()> {
+    let script = Script::of(&stage.plan.dialogue, &stage.authority)?;
     previews(stage).await?;
     nobody(stage).await?;
     let faults = [
@@ -24,20 +29,55 @@ pub(crate) async fn stream(stage: &Stage) -> io::Result<()> {
         ("a server that floods is no success", vec![Step::Flood(HUGE)]),
     ];
     for (check, steps) in faults {
+        let hangs = matches!(steps.as_slice(), [Step::Hang]);
         let peer = TcpPeer::following(Dialogue(steps))?;
         let settled = delivered(stage, &peer, SHORT_MS).await;
-        let fine = |class: Class| matches!(class, Class::Transient | Class::Uncertain | Class::Misconfigured);
+        let fine =
+            |class: Class| matches!(class, Class::Transient | Class::Uncertain | Class::Misconfigured | Class::Untried);
         stage.holds("O1", check, settled.iter().all(|event| fine(event.outcome.class())), || {
             format!("The server failed, not the events; they came to {}.", words(&settled))
         });
-        carried(stage, &peer, &settled);
+        if hangs {
+            unwritten(stage, &peer, &settled);
+        }
+        // Whoever never ended a transaction has written nothing.
+        if !script.commits() {
+            carried(stage, &peer, &settled);
+        }
     }
-    if stage.plan.server == Some(Server::Real) || stage.plan.dialogue.is_empty() {
-        let why = "Only the real server can talk to it: deliveries are its own tests' matter.";
-        stage.findings.borrow_mut().skip("O3", "what a server takes is delivered", why);
-        return Ok(());
+    if !script.is_empty() {
+        dialogue::dialogue(stage, &script).await?;
     }
-    dialogue(stage).await
+    match &stage.server {
+        Some(server) => real::server(stage, server).await,
+        None if script.is_empty() => {
+            let why = "Nobody here speaks its protocol. Put a `dialogue` into test.json, or name a real server with --server.";
+            super::unjudged(stage, why);
+        }
+        None if stage.connector.manifest.credentials.is_empty() => {}
+        None => {
+            let why = "A dialogue knows no right password. Name a real server with --server.";
+            stage.findings.borrow_mut().skip("C2", "a new session uses the new value", why);
+        }
+    }
+    Ok(())
+}
+
+/// What another configuration of the plan comes to.
+pub(crate) async fn way(stage: &Stage, check: &str) -> io::Result<()> {
+    let script = Script::of(&stage.plan.dialogue, &stage.authority)?;
+    let destination = match &stage.server {
+        Some(server) => stage.at_server(server),
+        None if script.is_empty() => {
+            stage.findings.borrow_mut().skip("O3", check, "There is neither a `dialogue` in test.json nor a --server.");
+            return Ok(());
+        }
+        None => return dialogue::way(stage, &script, check).await,
+    };
+    let settled = handed_over(stage, &destination, marked(2, &stage.plan.data)).await;
+    arrived(stage, check, &settled);
+    super::secrets::told(stage, &destination, &settled).await;
+    Ok(())
 }
 
 /// Nothing is opened, and all is shown.
@@ -49,17 +89,24 @@ async fn previews(stage: &Stage) -> io::Result<()> {
     });
     let text = shown.as_ref().map(|shown| serde_json::to_string(shown).unwrap_or_default()).unwrap_or_default();
     let found = marks_in(text.as_bytes());
-    let named =
-        shown.as_ref().is_ok_and(|shown| [0, 1].iter().all(|index| shown.iter().any(|(of, _)| of.contains(index))));
+    let has = |index: &u32, (of, exchange): &(Vec<u32>, Exchange)| of.contains(index) && says_anything(exchange);
+    let named = shown.as_ref().is_ok_and(|shown| [0, 1].iter().all(|index| shown.iter().any(|it| has(index, it))));
     stage.holds("V3", "a preview shows each event", named || found == [1, 2].into(), || {
         format!("The preview of two events shows {found:?}: {:?}.", shown.err())
     });
     Ok(())
 }
 
+fn says_anything(exchange: &Exchange) -> bool {
+    exchange.request.body.iter().any(|part| match part {
+        BodyPart::Text(text) | BodyPart::Base64(text) => !text.is_empty(),
+        _ => true,
+    })
+}
+
 async fn nobody(stage: &Stage) -> io::Result<()> {
     let destination = stage.at_port(TcpPeer::refused_port()?);
-    let settled = destination.deliver(marked(2, &stage.plan.data)).await;
+    let settled = handed_over(stage, &destination, marked(2, &stage.plan.data)).await;
     let transient = settled.iter().all(|event| matches!(event.outcome.class(), Class::Transient | Class::Untried));
     stage.holds("O2", "a connection that is refused is transient", transient && settled.len() == 2, || {
         format!("Nothing was sent, and the events came to {}.", words(&settled))
@@ -71,39 +118,6 @@ async fn nobody(stage: &Stage) -> io::Result<()> {
             "Nobody listens where it is to deliver to, and check came to {steps:?}. Connect, and say what was found."
         )
     });
-    Ok(())
-}
-
-/// The server of the plan; and then servers that go away after each of its steps.
-async fn dialogue(stage: &Stage) -> io::Result<()> {
-    let authority = Authority::new("Peers").map_err(io::Error::other)?;
-    let lines = stage.plan.dialogue.clone();
-    let steps = steps(&lines, &authority)?;
-    let peer = TcpPeer::following(Dialogue(steps.clone()))?;
-    let settled = delivered(stage, &peer, 60_000).await;
-    stage.holds(
-        "O3",
-        "what a server takes is delivered",
-        settled.iter().all(|it| it.outcome.class() == Class::Delivered),
-        || {
-            format!(
-                "The server followed the dialogue of test.json; the events came to {}. It ended so: {:?}.",
-                words(&settled),
-                peer.errors()
-            )
-        },
-    );
-    for cut in 0..steps.len() {
-        let mut until: Vec<Step> = steps.iter().take(cut).cloned().collect();
-        until.push(Step::Reset);
-        let peer = TcpPeer::following(Dialogue(until))?;
-        let settled = delivered(stage, &peer, 60_000).await;
-        carried(stage, &peer, &settled);
-        let permanent = settled.iter().any(|event| event.outcome.class() == Class::Permanent);
-        stage.holds("O1", "a server that goes away is tried again", !permanent, || {
-            format!("The connection was reset after step {cut}; the events came to {}.", words(&settled))
-        });
-    }
     Ok(())
 }
 
@@ -119,11 +133,42 @@ fn carried(stage: &Stage, peer: &TcpPeer, settled: &[SettledEvent]) {
     }
 }
 
+/// What never arrived at a server that reads all that comes was never written.
+fn unwritten(stage: &Stage, peer: &TcpPeer, settled: &[SettledEvent]) {
+    let arrived: Vec<u8> = peer.received().iter().flat_map(|bytes| marks_in(bytes)).collect();
+    for event in settled {
+        let sent = arrived.iter().any(|number| usize::from(*number) == event.index + 1);
+        let unsure = !sent && event.outcome.class() == Class::Uncertain;
+        stage.holds("T11", "what was not written is not uncertain", !unsure, || {
+            format!(
+                "Event {} never left, and came to {}. Settle what was not written as untried.",
+                event.index,
+                words(settled)
+            )
+        });
+    }
+}
+
+/// Hands two events over to this peer.
 async fn delivered(stage: &Stage, peer: &TcpPeer, deadline_ms: u32) -> Vec<SettledEvent> {
     let destination = stage.at_port(peer.port()).deadline_ms(deadline_ms);
-    let settled = destination.deliver(marked(2, &stage.plan.data)).await;
+    let settled = handed_over(stage, &destination, marked(2, &stage.plan.data)).await;
     destination.retire();
     settled
+}
+
+/// Hands events over, and looks at what must hold whatever comes of them.
+async fn handed_over(stage: &Stage, destination: &Destination, events: Vec<Event>) -> Vec<SettledEvent> {
+    let count = events.len();
+    let settled = destination.deliver(events).await;
+    stage.always(&settled, count);
+    settled
+}
+
+/// All of them are to be delivered.
+fn arrived(stage: &Stage, check: &str, settled: &[SettledEvent]) {
+    let all = settled.iter().all(|event| event.outcome.class() == Class::Delivered);
+    stage.holds("O3", check, all && !settled.is_empty(), || format!("The events came to {}.", words(settled)));
 }
 
 fn words(settled: &[SettledEvent]) -> String {
@@ -132,20 +177,4 @@ fn words(settled: &[SettledEvent]) -> String {
         format!("{} ({}: {})", event.outcome.class().as_str(), reason.code, reason.message)
     };
     settled.iter().map(word).collect::<Vec<_>>().join(", ")
-}
-
-/// The steps of a plan's dialogue.
-fn steps(lines: &[Line], authority: &Authority) -> io::Result<Vec<Step>> {
-    let step = |line: &Line| {
-        Ok(match line {
-            Line::Expect(text) => Step::Expect(text.clone().into_bytes()),
-            Line::Read(count) => Step::Read(*count),
-            Line::ReadUntil(text) => Step::ReadUntil(text.clone().into_bytes()),
-            Line::Send(text) => Step::Send(text.clone().into_bytes()),
-            Line::SendHex(digits) => Step::Send(hex::decode(digits).map_err(io::Error::other)?),
-            Line::Tls => Step::StartTls(authority.server("localhost").map_err(io::Error::other)?),
-            Line::Repeat(lines) => Step::Repeat(steps(lines, authority)?),
-        })
-    };
-    lines.iter().map(step).collect()
 }

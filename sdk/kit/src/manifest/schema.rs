@@ -1,6 +1,7 @@
 //! The schema of a connector's configuration, and the example that has to fit it.
 
 use super::EXAMPLE;
+use super::words::names_secret;
 use crate::findings::Findings;
 use jsonschema::{Draft, PatternOptions, Validator};
 use railhead_model::Manifest;
@@ -8,9 +9,6 @@ use serde_json::{Map, Value};
 
 /// A field that no schema has.
 const UNKNOWN: &str = "railhead_no_such_field";
-
-/// Ends of names that hold secrets.
-const SECRETS: [&str; 7] = ["password", "secret", "api_key", "private_key", "access_key", "access_token", "passphrase"];
 
 pub(super) fn check(manifest: &Manifest, example: &Value, findings: &mut Findings) {
     let schema = &manifest.config_schema;
@@ -53,13 +51,12 @@ fn compiled(schema: &Value) -> Result<Validator, String> {
 
 /// One schema with properties.
 fn object(at: &str, schema: &Map<String, Value>, findings: &mut Findings) {
-    let Some(Value::Object(properties)) = schema.get("properties") else { return };
     let at = if at.is_empty() { "The configuration" } else { at };
     let is_type = schema.get("type").and_then(Value::as_str) == Some("object");
-    let closed = ["additionalProperties", "unevaluatedProperties"].iter().any(|word| schema.contains_key(*word));
-    findings.holds("M2", "objects of the schema are closed", closed || !is_type, || {
+    findings.holds("M2", "objects of the schema are closed", !is_type || is_closed(schema), || {
         format!("{at} takes fields that it does not know. Set additionalProperties to false.")
     });
+    let Some(Value::Object(properties)) = schema.get("properties") else { return };
     for (name, property) in properties.iter().filter(|_| is_type) {
         let described = property.get("description").or(property.get("$ref")).or(property.get("const")).is_some();
         findings.holds("M9", "fields have descriptions", described, || {
@@ -67,11 +64,18 @@ fn object(at: &str, schema: &Map<String, Value>, findings: &mut Findings) {
         });
         let flagged = property.get("writeOnly") == Some(&Value::Bool(true))
             || property.get("format").and_then(Value::as_str) == Some("password");
-        let secret = flagged || SECRETS.iter().any(|end| name.to_ascii_lowercase().ends_with(end));
-        findings.holds("C6", "no secret is asked for in the configuration", !secret, || {
+        findings.holds("C6", "no secret is asked for in the configuration", !flagged && !names_secret(name), || {
             format!("{at}: {name} looks like a secret. The configuration is not sealed; make it a credential field.")
         });
     }
+}
+
+/// True if an object has no fields but those of its schema. One without named fields is a map, whose values have a schema.
+fn is_closed(schema: &Map<String, Value>) -> bool {
+    let others = ["additionalProperties", "unevaluatedProperties"].map(|word| schema.get(word));
+    let is = |wanted: &dyn Fn(&Value) -> bool| others.into_iter().flatten().any(wanted);
+    is(&|others| *others == Value::Bool(false))
+        || (schema.get("properties").is_none() && is(&|others| others.as_object().is_some_and(|map| !map.is_empty())))
 }
 
 /// Every schema inside, with the pointer of the field that it is for.
@@ -86,7 +90,10 @@ fn walk(schema: &Value, at: &str, visit: &mut impl FnMut(&str, &Map<String, Valu
             walk(inner, &format!("{at}/*"), visit);
         }
     }
-    for word in ["$defs", "oneOf", "anyOf", "allOf"] {
+    if let Some(Value::Object(patterns)) = fields.get("patternProperties") {
+        patterns.values().for_each(|inner| walk(inner, &format!("{at}/*"), visit));
+    }
+    for word in ["$defs", "oneOf", "anyOf", "allOf", "prefixItems"] {
         let inner: Vec<&Value> = match fields.get(word) {
             Some(Value::Object(all)) => all.values().collect(),
             Some(Value::Array(all)) => all.iter().collect(),

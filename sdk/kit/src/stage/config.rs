@@ -20,9 +20,9 @@ impl Place {
         Self { origin: origin.to_owned(), host, port, token: token.to_owned() }
     }
 
-    pub(crate) fn of_port(port: u16, token: &str) -> Self {
-        let origin = format!("http://127.0.0.1:{port}");
-        Self { origin, host: "127.0.0.1".to_owned(), port, token: token.to_owned() }
+    pub(crate) fn of_server(host: &str, port: u16, token: &str) -> Self {
+        let origin = format!("http://{host}:{port}");
+        Self { origin, host: host.to_owned(), port, token: token.to_owned() }
     }
 }
 

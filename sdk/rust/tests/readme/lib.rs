@@ -55,7 +55,7 @@ impl Loghouse {
         request.text_header("idempotency-key", &batch::identity(call, events, group))?;
         for &index in group {
             let event = &events[index as usize];
-            request.append(row::json(index, event, call.now_ms()))?;
+            request.append(row::json(index, event, call.accepted_ms(index)))?;
             request.append([parts::bytes("\n")])?;
         }
         if self.config.gzip {

@@ -3,9 +3,9 @@
 use super::super::{Credential, Guest, PIECE, allow_use, failure};
 use crate::bindings::railhead::plugin::credentials::{Failure, HostScram};
 use crate::bindings::railhead::plugin::types::Kind;
-use crate::limits::Meter;
+use crate::limits::apart;
 use crate::secret::Secret;
-use crate::secret::scram::{Challenge, Client, Mechanism, Memo, NONCE, Proof, Wrong};
+use crate::secret::scram::{Challenge, Client, Mechanism, NONCE, Proof, Wrong};
 use railhead_model::manifest::{CredentialKind, CredentialUse};
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -89,8 +89,14 @@ impl HostScram for Guest {
             Ok(challenge) => challenge,
             Err(wrong) => return Ok(Err(self.told(&wrong))),
         };
-        let (scope, meter) = (self.scope.clone(), self.meter.clone());
-        let Some(salted) = login.salted(&challenge, &scope.salted, &meter).await else {
+        let bound_to = login.client.bound_to();
+        let heard = self.heard(&login.password, |stream, recent| {
+            recent.has(&server_first) && (bound_to.is_none() || stream.channel_binding().as_deref() == bound_to)
+        });
+        if let Err(failure) = heard {
+            return Ok(Err(failure));
+        }
+        let Some(salted) = self.salted(&login, &challenge).await else {
             return Ok(Err(failure(Kind::Other, "scram-failed", "The host could not compute the answer.")));
         };
         let (message, proof) = self.meter.charged(|| login.client.answer(&challenge, &salted));
@@ -132,6 +138,24 @@ impl Guest {
         Ok(Login { client, password, user })
     }
 
+    /// The salted password: kept, or made on a thread apart on the guest's CPU time. None if that thread failed.
+    async fn salted(&mut self, login: &Login, challenge: &Challenge) -> Option<Arc<Zeroizing<Vec<u8>>>> {
+        let scope = self.scope.clone();
+        if let Some(known) = scope.salted.find(&login.password, &login.user, &challenge.salt) {
+            return Some(known);
+        }
+        let (password, user, salt) = (login.password.clone(), login.user.clone(), challenge.salt.clone());
+        let threads = self.slow.clone();
+        self.meter.waits();
+        let work = move || salt.password(&user, password.bytes());
+        let (made, worked) = apart::run(&threads, scope.tenant, work).await?;
+        self.meter.charge(worked);
+        if let Some(running) = &self.running {
+            running.made(worked);
+        }
+        Some(scope.salted.keep(&login.password, &login.user, &challenge.salt, made))
+    }
+
     /// Why a login cannot go on, without what a server's words may hold.
     fn told(&self, wrong: &Wrong) -> Failure {
         let (kind, code) = match wrong {
@@ -142,18 +166,6 @@ impl Guest {
             Wrong::Argument(_) => (Kind::Invalid, "scram-invalid"),
         };
         failure(kind, code, self.presentable(&wrong.to_string()))
-    }
-}
-
-impl Login {
-    /// The salted password: kept, or made on a thread apart on the guest's CPU time. None if that thread failed.
-    async fn salted(&self, challenge: &Challenge, memo: &Memo, meter: &Arc<Meter>) -> Option<Arc<Zeroizing<Vec<u8>>>> {
-        if let Some(known) = memo.find(&self.password, &self.user, &challenge.salt) {
-            return Some(known);
-        }
-        let (password, user, salt) = (self.password.clone(), self.user.clone(), challenge.salt.clone());
-        let made = meter.apart(move || salt.password(&user, password.bytes())).await?;
-        Some(memo.keep(&self.password, &self.user, &challenge.salt, made))
     }
 }
 

@@ -23,16 +23,18 @@ impl Guest {
             Ok(token) => token,
             Err(refused) => return Ok(Err(failure(Kind::Invalid, refused.code, refused.message))),
         };
+        let bytes = token.text.as_bytes().to_vec();
+        let secret = Secret::derived_as(key.field(), CredentialUse::Place, key.origins(), bytes, key.heritage());
+        let life_ms = u64::try_from(token.life_s).unwrap_or(0).saturating_mul(1_000);
+        let now_ms = self.clock.monotonic_ms();
+        if let Err(full) = self.meter.charged(|| self.scope.told.keep(&secret, Some(life_ms), now_ms)) {
+            return Ok(Err(failure(Kind::Other, "credentials-too-many", full.to_string())));
+        }
         let held = token.text.len().saturating_add(PIECE);
         if !self.hold(held) {
             let message = "The credentials that this session made hold more bytes than a session may.";
             return Ok(Err(failure(Kind::TooLarge, "session-too-large", message)));
         }
-        let bytes = token.text.as_bytes().to_vec();
-        let secret = Secret::derived(key.field(), CredentialUse::Place, key.origins(), bytes);
-        let life_ms = u64::try_from(token.life_s).unwrap_or(0).saturating_mul(1_000);
-        let now_ms = self.clock.monotonic_ms();
-        self.meter.charged(|| self.scope.told.keep(&secret, Some(life_ms), now_ms));
         let handle = self.table.push(Credential(secret))?;
         self.composed.insert(handle.rep(), held);
         Ok(Ok(handle))

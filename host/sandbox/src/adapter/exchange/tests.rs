@@ -1,6 +1,8 @@
 //! Exchanges as a guest makes them, against a token endpoint and an API on loopback.
 
 mod aws;
+mod operator;
+mod public;
 
 use super::*;
 use crate::bindings::railhead::plugin::credentials::{Encoding, Host as _, Part};
@@ -26,15 +28,25 @@ const TOKEN: &str = "t0ken-0123456789.abcdef";
 #[derive(Clone)]
 struct Peer {
     url: String,
+    tokens: &'static str,
     answer: Arc<(u16, String)>,
     got: Arc<Mutex<Vec<(Uri, HeaderMap, String)>>>,
 }
 
 impl Peer {
     async fn start(status: u16, answer: impl Into<String>) -> Self {
+        Self::with("/token", status, answer).await
+    }
+
+    /// The same, its token endpoint at `/`, where those of AWS are.
+    async fn at_root(status: u16, answer: impl Into<String>) -> Self {
+        Self::with("/", status, answer).await
+    }
+
+    async fn with(tokens: &'static str, status: u16, answer: impl Into<String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let peer = Self { url, answer: Arc::new((status, answer.into())), got: Arc::default() };
+        let peer = Self { url, tokens, answer: Arc::new((status, answer.into())), got: Arc::default() };
         let app = Router::new().fallback(answered).with_state(peer.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         peer
@@ -53,7 +65,7 @@ impl Peer {
 async fn answered(State(peer): State<Peer>, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
     let body = String::from_utf8(body.to_vec()).unwrap();
     peer.got.lock().unwrap().push((uri.clone(), headers.clone(), body.clone()));
-    if uri.path() == "/token" {
+    if uri.path() == peer.tokens {
         let (status, answer) = &*peer.answer;
         return (StatusCode::from_u16(*status).unwrap(), [("x-token", TOKEN)], answer.clone());
     }
@@ -67,6 +79,7 @@ async fn answered(State(peer): State<Peer>, uri: Uri, headers: HeaderMap, body: 
 struct World {
     around: Surroundings,
     scope: Arc<Scope>,
+    target: Target,
     settled: Arc<Mutex<Vec<SettledEvent>>>,
 }
 
@@ -112,8 +125,19 @@ impl World {
                 slow: tokio::runtime::Handle::current(),
             },
             scope,
+            target,
             settled: Arc::default(),
         }
+    }
+
+    /// The same with another manifest and configuration.
+    fn with(self, manifest: railhead_model::Manifest, config: serde_json::Value) -> Self {
+        let own = &self.scope.connector;
+        let (sha256, ready) = (own.sha256, own.ready.clone());
+        let connector = Arc::new(Connector { manifest, sha256, ready, told: crate::secret::AllTold::default() });
+        let target = Target { connector, config, ..self.target };
+        let scope = Arc::new(Scope::of(&target).unwrap());
+        Self { scope, target, ..self }
     }
 
     /// A session in a call with one event.
@@ -300,7 +324,9 @@ async fn basic_authentication_is_composed_for_the_token_endpoint_alone() {
     assert!(token.is_ok());
     let (_, headers, _) = peer.got.lock().unwrap().last().cloned().unwrap();
     assert_eq!(headers["authorization"], "Basic dXM6Y2xpZW50LXMzY3IzdCUyRiUyQiUyNiUzRA==");
-    let refused = send(&mut guest, &peer.url, &basic).await.unwrap_err();
+    let request = HostRequest::new(&mut guest, "POST".to_owned(), format!("{}/hook", peer.url)).unwrap();
+    HostRequest::body(&mut guest, again(&request), vec![Part::Secret((basic, Encoding::Raw))]).unwrap().unwrap();
+    let refused = guest.send(request).await.unwrap().map(drop).unwrap_err();
     assert_eq!((refused.kind, refused.code.as_str()), (Kind::Denied, "use-not-allowed"));
 }
 
@@ -327,7 +353,7 @@ async fn a_token_goes_where_its_field_says() {
     let origins = |world: &World, guest: &mut Guest| {
         let request = login(guest, &peer.url);
         let outgoing = guest.table.delete(request).unwrap().outgoing;
-        super::origins(&world.scope, &outgoing).map_err(|why| why.code)
+        super::origins(&world.scope, &outgoing, false).map_err(|why| why.code)
     };
     let cases = [(&["login"][..], &["api", "other"][..]), (&[], &["api", "other"]), (&["login", "other"], &["other"])];
     for (named, expected) in cases {

@@ -1,10 +1,10 @@
 //! From a request of `wasi:http` to one of egress.
 
-use super::Held;
 use super::answer::{Finished, Unanswered};
 use super::body::Complete;
 use super::errors;
 use super::fields::Entries;
+use super::{ErrorCode, Held, MAX_UNDER_WAY, REQUEST_BYTES};
 use crate::adapter::{Guest, failure};
 use crate::bindings::railhead::plugin::types::{Failure, Kind};
 use crate::call::CallEvent;
@@ -32,6 +32,10 @@ const MAX_SEARCHES: usize = 64;
 impl Guest {
     /// Sends a request: it goes on while the guest waits.
     pub(super) fn leave(&mut self, (leaving, body, held): Complete) {
+        if self.wasi.under_way.len() >= MAX_UNDER_WAY || self.room() < REQUEST_BYTES {
+            return leaving.unanswered.fill(Err(ErrorCode::HttpRequestDenied));
+        }
+        let charged = self.wasi.hold(REQUEST_BYTES);
         let meter = self.meter.clone();
         let made = meter.charged(|| self.outgoing(&leaving, body));
         let outgoing = match made {
@@ -44,7 +48,7 @@ impl Guest {
             let turn = turns.acquire_owned().await;
             sender.begins();
             let result = sender.send(outgoing).await;
-            drop((turn, held));
+            drop((turn, held, charged));
             Finished { unanswered: leaving.unanswered, result }
         };
         self.wasi.under_way.push(Box::pin(going));

@@ -57,7 +57,8 @@ impl Guest {
         secret: Arc<Secret>,
         encoding: Encoding,
     ) -> wasmtime::Result<Result<String, Failure>> {
-        if let Err(failure) = allow_use(&secret, CredentialUse::Place) {
+        let allowed = allow_use(&secret, CredentialUse::Place);
+        if let Err(failure) = allowed.and_then(|()| crate::adapter::written(&secret, encoding)) {
             return Ok(Err(failure));
         }
         let known = &mut self.wasi.placeholders.0;

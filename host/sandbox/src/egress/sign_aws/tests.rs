@@ -43,7 +43,11 @@ fn signed(signer: &AwsSigner, method: &str, url: &str, headers: Headers<'_>, bod
     let mut headers = header_map(headers);
     let (method, url) = (Method::from_bytes(method.as_bytes()).unwrap(), Url::parse(url).unwrap());
     let (headers_of, timestamp, left) = (&mut headers, "", 0);
-    run(signer, &mut Wire { method: &method, url: &url, headers: headers_of, body, now, timestamp, left }).unwrap();
+    run(
+        signer,
+        &mut Wire { method: &method, url: &url, headers: headers_of, body, now, timestamp, left, made: Vec::new() },
+    )
+    .unwrap();
     headers
 }
 

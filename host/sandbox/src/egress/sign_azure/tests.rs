@@ -10,7 +10,7 @@ const NOW: Timestamp = Timestamp(784_111_777_000);
 fn key() -> Arc<Secret> {
     let bytes: Vec<u8> = (0..64).collect();
     let text = STANDARD.encode(bytes);
-    Secret::parse("key", CredentialKind::Bytes, CredentialUse::SignRequest, &[], text.as_bytes()).unwrap()
+    Secret::parse("key", CredentialKind::AzureKey, CredentialUse::SignRequest, &[], text.as_bytes()).unwrap()
 }
 
 fn signer(account: &str) -> AzureSigner {
@@ -23,7 +23,16 @@ fn signed(method: &Method, path: &str, given: &[(&'static str, &str)], body: &[u
     for (name, value) in given {
         headers.append(*name, HeaderValue::from_str(value).unwrap());
     }
-    let mut wire = Wire { method, url: &url, headers: &mut headers, body, now: NOW, timestamp: "784111777", left: 0 };
+    let mut wire = Wire {
+        method,
+        url: &url,
+        headers: &mut headers,
+        body,
+        now: NOW,
+        timestamp: "784111777",
+        left: 0,
+        made: Vec::new(),
+    };
     run(&signer("myaccount"), &mut wire).unwrap();
     headers
 }
@@ -96,7 +105,8 @@ fn only_the_key_of_an_account_signs_for_one() {
     }
     for (kind, usage, code) in [
         (CredentialKind::Text, CredentialUse::SignRequest, "key-unsuitable"),
-        (CredentialKind::Bytes, CredentialUse::Token, "use-not-allowed"),
+        (CredentialKind::AzureKey, CredentialUse::Token, "use-not-allowed"),
+        (CredentialKind::Bytes, CredentialUse::SignRequest, "key-unsuitable"),
     ] {
         let key = Secret::parse("key", kind, usage, &[], b"MDEyMzQ1Njc4OWFiY2RlZg==").unwrap();
         assert_eq!(check(&AzureSigner { key, account: "myaccount".to_owned() }).unwrap_err().code, code);

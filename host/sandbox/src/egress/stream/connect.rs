@@ -3,7 +3,7 @@
 use super::super::aside::starting_on;
 use super::super::failure::Failure;
 use super::super::timing::Stopwatch;
-use super::super::{AllowedOrigin, Inner, SendContext, errors, fill, origin, resolver};
+use super::super::{AllowedOrigin, Inner, SendContext, errors, judge, origin, resolver};
 use super::inbox::Inbox;
 use super::socket::Socket;
 use super::{Security, Stream, Traffic, words};
@@ -41,7 +41,7 @@ impl Inner {
         if self.policy.proxy.is_some() {
             return Err(words::proxied(&named));
         }
-        let identity = fill::identity(&origins, ctx)?;
+        let identity = judge::identity(&origins, ctx)?;
         let tls = self.clients.tls_of(identity.as_ref().and_then(|secret| secret.identity()))?;
         if ctx.left.is_zero() {
             return Err(words::no_time());

@@ -1,10 +1,55 @@
 //! Bytes on their way: in both directions at once, within bounds.
 
 use super::super::failure::Failure;
+use super::super::outgoing::{Part, base64_pieces};
 use super::{MAX_UNREAD, PIECE, Stream, words};
+use crate::secret::encode;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
+use zeroize::Zeroizing;
 
 impl Stream {
+    pub(super) async fn write_all(&mut self, parts: &[Part]) -> Result<(), Failure> {
+        // At its full size from the start: a vector that grows leaves copies of secrets.
+        let mut joined = Zeroizing::new(Vec::with_capacity(PIECE));
+        for part in parts {
+            match part {
+                Part::Bytes(bytes) | Part::EventData(_, bytes) => self.write_piece(&mut joined, bytes).await?,
+                Part::EventBase64(_, data) => {
+                    for piece in base64_pieces(data) {
+                        self.write_piece(&mut joined, piece.as_bytes()).await?;
+                    }
+                }
+                Part::Secret(secret, way) => self.write_piece(&mut joined, &encode(secret.bytes(), *way)).await?,
+            }
+        }
+        self.write_bytes(&joined).await?;
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Joins what is short, and writes what is not.
+    async fn write_piece(&mut self, joined: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Failure> {
+        if joined.len() + bytes.len() > PIECE {
+            self.write_bytes(joined).await?;
+            joined.clear();
+        }
+        if bytes.len() > PIECE {
+            self.write_bytes(bytes).await?;
+        } else {
+            joined.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    async fn write_bytes(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
+            self.traffic.sent(written);
+            bytes = bytes.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Failure>> {
         match self.socket.poll_write(cx, bytes) {
             Poll::Ready(written) => Poll::Ready(match written {

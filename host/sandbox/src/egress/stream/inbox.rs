@@ -1,23 +1,35 @@
 //! What came and was not read yet: masked before anybody sees it, also where a secret comes in pieces.
 //!
-//! A secret becomes as many `*` as it has bytes: frames keep their lengths.
+//! A secret becomes as many `*` as it has bytes: frames keep their lengths. What is given out when must not tell whether a
+//! guess begins like a secret: so the end of what came is held back only where it may go on as something that was written to
+//! this very peer, which knows it. Any other secret shows only by being masked, whole: who sees that knew it before.
 
-use crate::secret::{Masker, Secret};
+mod recent;
+
+pub(crate) use self::recent::Recent;
+
+use crate::secret::{Masker, Secret, TooManySecrets};
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What stands for a byte of a secret.
 const MASKED: u8 = b'*';
-/// An end that looks like so many bytes of a secret is held back until it shows what it is. Fewer are common: to wait for
-/// what comes after each of them would slow every protocol down.
-const HELD: usize = 4;
-/// The beginning of a secret is masked like one if it has so many bytes and nothing comes after it.
-const SURE: usize = 8;
+/// An end that looks like so many bytes of a secret which the peer was sent is held back until it shows what it is, and is
+/// masked if it does not. Fewer are common, and soon guessed.
+const HELD: usize = 8;
 
 /// See the module.
 pub(super) struct Inbox {
+    /// Of all secrets of the session, and what was composed and written here.
     masker: Arc<Masker>,
+    /// Of nothing but what was written here.
+    sent: Arc<Masker>,
+    secrets: Vec<Arc<Secret>>,
+    /// Bytes of memory that both take beside what all connections share.
+    bytes: usize,
+    /// The masker of the session.
+    shared: Arc<Masker>,
     /// Masked, to be read.
     clean: BytesMut,
     /// As they came: bytes that may begin a secret which goes on in what comes next.
@@ -26,16 +38,68 @@ pub(super) struct Inbox {
     covered: Vec<bool>,
     /// How many of them were given out already.
     given: usize,
+    /// Bytes at its end that look like the beginning of a secret which the peer was sent.
+    held: usize,
+    /// How often that was no secret in the end.
+    in_vain: usize,
+    /// True if what is held now is counted there: it was let go, and may still go on.
+    counted: bool,
+    recent: Recent,
 }
 
 impl Inbox {
-    pub(super) fn new(masker: Arc<Masker>) -> Self {
-        Self { masker, clean: BytesMut::new(), open: Zeroizing::default(), covered: Vec::new(), given: 0 }
+    pub(super) fn new(shared: Arc<Masker>) -> Self {
+        Self {
+            masker: shared.clone(),
+            sent: shared.nothing(),
+            secrets: Vec::new(),
+            bytes: 0,
+            shared,
+            clean: BytesMut::new(),
+            open: Zeroizing::default(),
+            covered: Vec::new(),
+            given: 0,
+            held: 0,
+            in_vain: 0,
+            counted: false,
+            recent: Recent::default(),
+        }
     }
 
-    /// From now on these are masked too.
-    pub(super) fn look_for<'a>(&mut self, secrets: impl IntoIterator<Item = &'a Arc<Secret>>) {
-        self.masker = self.masker.with(secrets);
+    /// These are written: from now on they are masked too, also in pieces.
+    pub(super) fn look_for<'a>(
+        &mut self,
+        secrets: impl IntoIterator<Item = &'a Arc<Secret>>,
+    ) -> Result<(), TooManySecrets> {
+        let more = self.sent.unknown(secrets)?;
+        if !more.is_empty() {
+            let all = [self.secrets.as_slice(), &more].concat();
+            let (sent, masker) = (self.shared.nothing().with(&all)?, self.shared.with(&all)?);
+            let wider = if Arc::ptr_eq(&masker, &self.shared) { 0 } else { masker.size() };
+            self.bytes = wider.saturating_add(sent.size());
+            (self.sent, self.masker, self.secrets) = (sent, masker, all);
+        }
+        Ok(())
+    }
+
+    /// Forgets what was written here.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.shared.clone());
+    }
+
+    /// Bytes of memory that it takes to look for what was written here.
+    pub(super) fn looking(&self) -> usize {
+        self.bytes
+    }
+
+    /// How often, since this was asked last, something was held back that was no secret in the end: a guess, or chance.
+    pub(super) fn in_vain(&mut self) -> usize {
+        std::mem::take(&mut self.in_vain)
+    }
+
+    /// What was read last.
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Bytes that are here, held ones too.
@@ -55,7 +119,9 @@ impl Inbox {
     /// Takes at most `max` bytes of what can be read.
     pub(super) fn take(&mut self, max: usize) -> Bytes {
         let end = self.clean.len().min(max);
-        self.clean.split_to(end).freeze()
+        let taken = self.clean.split_to(end).freeze();
+        self.recent.add(&taken);
+        taken
     }
 
     /// Takes in what came.
@@ -63,14 +129,21 @@ impl Inbox {
         let mut text = Zeroizing::new(Vec::with_capacity(self.open.len() + more.len()));
         text.extend_from_slice(&self.open);
         text.extend_from_slice(more);
+        let (run, held_before) = (self.open.len() - self.held, self.given..self.open.len());
         self.open = text;
         self.covered.resize(self.open.len(), false);
         for range in self.masker.found(&self.open) {
             self.covered.get_mut(range).unwrap_or_default().fill(true);
         }
-        let begun = self.masker.begun(&self.open);
-        let settled = self.open.len() - begun;
-        self.give(if begun < HELD { self.open.len() } else { settled });
+        let held = Some(self.sent.begun(&self.open)).filter(|begun| *begun >= HELD).unwrap_or(0);
+        // What may go on as any other secret is given out, and known again should it do so: the rest of it is masked then.
+        let settled = self.open.len() - held.max(self.masker.begun(&self.open));
+        self.give(self.open.len() - held);
+        let shown = held_before.start..self.given.min(held_before.end).max(held_before.start);
+        let failed = self.covered.get(shown).unwrap_or_default().contains(&false);
+        self.in_vain += usize::from(failed && !self.counted);
+        self.counted &= held > 0 && self.open.len() - held == run;
+        self.held = held;
         self.given -= settled;
         self.open.drain(..settled);
         self.covered.drain(..settled);
@@ -78,10 +151,12 @@ impl Inbox {
 
     /// Nothing comes after what is held, or not soon.
     pub(super) fn let_go(&mut self) {
-        if self.open.len() - self.given >= SURE {
+        if self.open.len() > self.given {
+            self.in_vain += usize::from(!self.counted);
+            self.counted = true;
             self.covered.get_mut(self.given..).unwrap_or_default().fill(true);
+            self.give(self.open.len());
         }
-        self.give(self.open.len());
     }
 
     /// Gives out what is before `end` and was not yet.
@@ -95,84 +170,4 @@ impl Inbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use railhead_model::manifest::CredentialUse;
-
-    fn inbox(secret: &str) -> Inbox {
-        Inbox::new(Masker::new([Secret::derived("key", CredentialUse::Wire, &[], secret.as_bytes().to_vec())]))
-    }
-
-    fn text(bytes: &Bytes) -> String {
-        String::from_utf8_lossy(bytes).into_owned()
-    }
-
-    /// What is read after each piece.
-    fn read(inbox: &mut Inbox, pieces: &[&str]) -> Vec<String> {
-        let each = |piece: &&str| {
-            inbox.push(piece.as_bytes());
-            text(&inbox.take(usize::MAX))
-        };
-        pieces.iter().map(each).collect()
-    }
-
-    #[test]
-    fn a_secret_in_one_piece_keeps_its_length() {
-        assert_eq!(read(&mut inbox("hunter2-hunter3"), &["a hunter2-hunter3 b"]), ["a *************** b"]);
-        assert_eq!(read(&mut inbox("hunter2-hunter3"), &["aHVudGVyMi1odW50ZXIz!"]), ["********************!"]);
-    }
-
-    #[test]
-    fn wherever_a_secret_is_cut_no_more_than_three_bytes_of_it_are_given_out() {
-        let secret = "hunter2-hunter3";
-        for cut in 0..=secret.len() {
-            let (one, other) = secret.split_at(cut);
-            let mut inbox = inbox(secret);
-            let got = read(&mut inbox, &[&format!("<{one}"), &format!("{other}>")]).concat();
-            let shown = if cut < HELD { one } else { "" };
-            assert_eq!(got, format!("<{shown}{}>", "*".repeat(secret.len() - shown.len())), "{cut}");
-        }
-    }
-
-    #[test]
-    fn byte_by_byte_it_is_masked_all_the_same() {
-        for spelling in ["hunter2-<nter3", "hunter2%2D%3cnter3", "hunter2-\\u003cnter3", "HUNTER2-<NTER3"] {
-            let pieces: Vec<String> = format!("{spelling}.").chars().map(String::from).collect();
-            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-            let got = read(&mut inbox("hunter2-<nter3"), &pieces).concat();
-            let (shown, rest) = got.split_at(HELD - 1);
-            assert!(spelling.starts_with(shown), "{got}");
-            assert_eq!(rest, format!("{}.", "*".repeat(spelling.len() + 1 - HELD)), "{spelling}");
-        }
-    }
-
-    #[test]
-    fn what_turns_out_to_be_none_is_given_out_whole() {
-        let mut inbox = inbox("hunter2-hunter3");
-        assert_eq!(read(&mut inbox, &["x hunter2-", "hunt", "ing h"]), ["x ", "", "hunter2-hunting h"]);
-        assert_eq!(read(&mut inbox, &["unt"]), [""]);
-        assert_eq!(inbox.len(), 3);
-        inbox.let_go();
-        assert_eq!(text(&inbox.take(2)), "un");
-        assert_eq!(text(&inbox.take(9)), "t");
-        assert!(inbox.is_empty());
-    }
-
-    #[test]
-    fn what_is_surely_the_beginning_of_a_secret_is_not_given_out_by_waiting() {
-        let mut inbox = inbox("hunter2-hunter3");
-        assert_eq!(read(&mut inbox, &["<hunter2-h"]), ["<"]);
-        inbox.let_go();
-        assert_eq!(text(&inbox.take(99)), "*********");
-        assert_eq!(read(&mut inbox, &["unter3>"]), ["******>"], "and the rest of it neither");
-    }
-
-    #[test]
-    fn secrets_that_touch_leave_nothing_and_hold_nothing() {
-        let mut inbox = inbox("aaaaaaaa");
-        let flood = "a".repeat(10_000);
-        let got = read(&mut inbox, &[&flood, &flood, "."]).concat();
-        assert_eq!(got, format!("{}.", "*".repeat(20_000)));
-        assert!(inbox.open.is_empty() && inbox.covered.is_empty());
-    }
-}
+mod tests;

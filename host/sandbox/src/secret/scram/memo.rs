@@ -20,7 +20,7 @@ pub(crate) struct Salt {
 }
 
 impl Salt {
-    /// `SaltedPassword` of RFC 5802. Takes up to half a second of CPU.
+    /// `SaltedPassword` of RFC 5802. Takes up to a tenth of a second of CPU.
     pub(crate) fn password(&self, user: &str, password: &[u8]) -> Zeroizing<Vec<u8>> {
         let iterations = NonZeroU32::new(self.iterations).unwrap_or(NonZeroU32::MIN);
         self.mechanism.salted(&self.mechanism.prepared(user, password), &self.bytes, iterations)

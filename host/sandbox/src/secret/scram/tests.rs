@@ -35,10 +35,20 @@ const MONGO: Published = Published {
     server_last: "v=UMWeI25JD1yNYZRMpZ4VHvhZ9e0=",
 };
 
+/// No login of SHA-512 is published (draft-melnikov-scram-sha-512 has none). This is that of RFC 7677 with the other hash,
+/// computed apart from this code, by Python's `hashlib.pbkdf2_hmac` and `hmac`.
+const SHA_512: Published = Published {
+    mechanism: Mechanism::Sha512,
+    last: "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+           p=gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==",
+    server_last: "v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==",
+    ..RFC_7677
+};
+
 #[test]
 fn published_logins_come_out_to_the_letter() {
     let prepared = Published { mechanism: Mechanism::Sha256Saslprep, ..RFC_7677 };
-    for login in [RFC_7677, prepared, MONGO] {
+    for login in [RFC_7677, prepared, MONGO, SHA_512] {
         let client = client(login.mechanism, "user", None, login.first.split("r=").nth(1).unwrap());
         assert_eq!(client.first(), login.first.as_bytes());
         let challenge = client.challenge(login.server_first.as_bytes()).unwrap();

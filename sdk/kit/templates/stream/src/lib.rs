@@ -57,9 +57,9 @@ impl Connector for Session {
             match self.line(call, index) {
                 Ok(settled) => call.settle(&[index], &settled),
                 Err(failure) => {
-                    // What was written may have arrived; what comes after it was not written.
-                    self.connection = None;
+                    // What was written may have arrived. What comes after it was not written: it has to say so itself.
                     call.settle(&[index], &outcome::uncertain(failure.code.clone(), failure.message.clone()));
+                    call.settle(&batch::indexes(events).split_off(index as usize + 1), &Outcome::Untried);
                     return Err(failure);
                 }
             }
@@ -77,8 +77,10 @@ impl Connector for Session {
 }
 
 impl Session {
+    /// The connection. One that the server ended meanwhile, or speaks over without being asked, is replaced before it is used:
+    /// nothing is lost then.
     fn connected(&mut self) -> Result<&mut stream::Framed, Failure> {
-        if self.connection.is_none() {
+        if !self.connection.as_ref().is_some_and(is_quiet) {
             let security = match self.config.security {
                 Protected::Tls => Security::Tls,
                 Protected::Plain => Security::Plain,
@@ -101,6 +103,10 @@ impl Session {
             _ => Err(Failure::protocol("answer-unknown", "The server's answer begins with neither + nor -.")),
         }
     }
+}
+
+fn is_quiet(connection: &stream::Framed) -> bool {
+    connection.buffered().is_empty() && streams::wait(&[connection.connection()], 0).is_empty()
 }
 
 connector!(Session, "manifest.json");

@@ -17,8 +17,13 @@ impl Hostile for Pieces {
             }
             all.extend(more);
         }
-        let first = all.iter().take(6).map(|byte| char::from(*byte)).collect::<String>();
-        Ok(format!("{} bytes, the first of them {first}.", all.len()))
+        let shown = all.iter().take_while(|byte| **byte != b'*').count();
+        let masked = all.iter().filter(|byte| **byte == b'*').count();
+        Ok(format!(
+            "{} bytes, more than seven of them shown: {}.",
+            all.len(),
+            shown > 7 || masked + shown + 1 < all.len()
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ impl Hostile for Sts {
     fn deliver(&self, given: &Given<'_>) -> Result<String, Failure> {
         let request = given.post("/token");
         request.sign_aws(&credential("aws")?, "sts", "eu-west-1")?;
-        let take = [("access-key-id", "/access_token"), ("secret-access-key", "/access_token")];
+        let take = [("access-key-id", "/AccessKeyId"), ("secret-access-key", "/access_token")];
         http::exchange("sts", request, "aws", &take.map(|(name, at)| (name.to_owned(), at.to_owned())))?;
         Ok("It was exchanged.".to_owned())
     }

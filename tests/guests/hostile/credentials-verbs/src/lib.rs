@@ -11,7 +11,9 @@ struct Verbs;
 
 impl Hostile for Verbs {
     fn deliver(&self, given: &Given<'_>) -> Result<String, Failure> {
-        let told = [logins()?, answers()?, tokens(given)?, links(given)?, frames(&given.connect()?)?].join("\n");
+        let server = given.connect()?;
+        let told = [logins(&server)?, answers(&server)?, tokens(given)?, links(given)?, frames(&given.connect()?)?];
+        let told = told.join("\n");
         // As much as the log takes, a line at a time.
         for line in given.config().split("\",\"") {
             host::log("info", line, &[]);
@@ -26,18 +28,31 @@ impl Hostile for Verbs {
 }
 
 /// A login at a server that the guest plays itself: it knows all that was sent.
-fn logins() -> Result<String, Failure> {
+fn logins(server: &Connection) -> Result<String, Failure> {
     let login = Scram::new(&credential("password")?, "sha-256", "user", None);
     let first = String::from_utf8_lossy(&login.first()).into_owned();
     let nonce = first.rsplit("r=").next().unwrap_or_default();
-    let last = login.final_(format!("r={nonce}server,s=c2FsdHNhbHRzYWx0,i=4096").as_bytes())?;
+    let asked = format!("r={nonce}server,s=c2FsdHNhbHRzYWx0,i=4096");
+    let last = login.final_(&heard(server, asked.as_bytes())?)?;
     let proven = login.verify(b"v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     Ok(format!("{first} {} {proven:?}", String::from_utf8_lossy(&last)))
 }
 
+/// Has the server say this.
+fn heard(server: &Connection, said: &[u8]) -> Result<Vec<u8>, Failure> {
+    server.write(&[Part::Bytes(said.to_vec())])?;
+    let mut all = Vec::new();
+    while all.len() < said.len() {
+        all.extend(server.read(1024, 60_000)?);
+    }
+    Ok(all)
+}
+
 /// Everything that a server can ask for.
-fn answers() -> Result<String, Failure> {
+fn answers(server: &Connection) -> Result<String, Failure> {
     let (password, mut all) = (credential("password")?, Vec::new());
+    heard(server, &[0; 20])?;
+    heard(server, b"a-nonce-of-a-server")?;
     for (scheme, nonce) in [("mysql-native", 20), ("mysql-caching-sha2", 20), ("postgres-md5", 4)] {
         let answer = credentials::answer(&password, scheme, "user", &vec![0; nonce])?;
         all.push(format!("{} {answer:?}", String::from_utf8_lossy(&answer)));

@@ -19,13 +19,14 @@ const USES: [CredentialUse; 7] = [
     CredentialUse::Exchange,
 ];
 
-const KINDS: [(CredentialKind, &str); 6] = [
+const KINDS: [(CredentialKind, &str); 7] = [
     (CredentialKind::Text, PASSWORD),
     (CredentialKind::Bytes, BYTES),
     (CredentialKind::PrivateKey, SEED),
     (CredentialKind::PrivateKey, RSA),
     (CredentialKind::Aws, AWS),
     (CredentialKind::Url, "https://api.test/secret-path"),
+    (CredentialKind::AzureKey, BYTES),
 ];
 
 /// A verb, the uses that it takes, and which of [`KINDS`] it can do it with.
@@ -35,7 +36,7 @@ const PLACED: &[CredentialUse] = &[CredentialUse::Place, CredentialUse::Exchange
 const SIGNS: &[CredentialUse] = &[CredentialUse::SignRequest];
 const TOKEN: &[CredentialUse] = &[CredentialUse::Token];
 const CHALLENGE: &[CredentialUse] = &[CredentialUse::Challenge];
-const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
+const ALL: &[usize] = &[0, 1, 2, 3, 4, 5, 6];
 
 const VERBS: [Verb; 17] = [
     ("length", &[CredentialUse::Wire], ALL),
@@ -47,7 +48,7 @@ const VERBS: [Verb; 17] = [
     ("sign-header hmac-sha256", SIGNS, &[0, 1]),
     ("sign-header ed25519", SIGNS, &[2]),
     ("sign-aws", SIGNS, &[4]),
-    ("sign-azure", SIGNS, &[1]),
+    ("sign-azure", SIGNS, &[6]),
     ("jwt ed25519", TOKEN, &[2]),
     ("jwt rs256", TOKEN, &[3]),
     ("azure-sas", TOKEN, &[0, 1]),

@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 const IDENTITY: &str = "0perat0r/secret+key0123456789abcdefghij";
-const SECRET: &str = "s3cr3tAccessKeyOfTheRole/0123456789+abcd";
-const SESSION: &str = "FwoGZXIvYXdzEBYaDkV4YW1wbGVTZXNzaW9uVG9rZW4vLy8vLy8w==";
-const EXTERNAL_ID: &str = "rh-0123456789abcdef";
+pub(super) const SECRET: &str = "s3cr3tAccessKeyOfTheRole/0123456789+abcd";
+pub(super) const SESSION: &str = "FwoGZXIvYXdzEBYaDkV4YW1wbGVTZXNzaW9uVG9rZW4vLy8vLy8w==";
+pub(super) const EXTERNAL_ID: &str = "rh-0123456789abcdef";
 const RESULT: &str = "/AssumeRoleResponse/AssumeRoleResult/Credentials";
 
-fn sts_answer(expiration: &str) -> String {
+pub(super) fn sts_answer(expiration: &str) -> String {
     format!(
         r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><AssumedRoleUser>
         <Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn></AssumedRoleUser><Credentials>
@@ -22,7 +22,7 @@ fn sts_answer(expiration: &str) -> String {
     )
 }
 
-fn value(field: &str, usage: CredentialUse) -> CredentialValue {
+pub(super) fn value(field: &str, usage: CredentialUse) -> CredentialValue {
     let keys = json!({"access_key_id": "AKIAOPERATOR", "secret_access_key": IDENTITY, "external_id": EXTERNAL_ID});
     CredentialValue {
         field: field.to_owned(),
@@ -33,7 +33,7 @@ fn value(field: &str, usage: CredentialUse) -> CredentialValue {
     }
 }
 
-fn aws(name: &str, usage: CredentialUse, origins: &[&str]) -> CredentialField {
+pub(super) fn aws(name: &str, usage: CredentialUse, origins: &[&str]) -> CredentialField {
     CredentialField { kind: CredentialKind::Aws, ..field(name, usage, origins) }
 }
 
@@ -42,7 +42,7 @@ async fn world(peer: &Peer) -> World {
     World::of(&peer.url, &peer.url, fields, vec![value("assume_role", CredentialUse::SignRequest)]).await
 }
 
-fn take() -> Vec<(String, String)> {
+pub(super) fn take() -> Vec<(String, String)> {
     let names = [
         ("access-key-id", "AccessKeyId"),
         ("secret-access-key", "SecretAccessKey"),
@@ -52,11 +52,11 @@ fn take() -> Vec<(String, String)> {
     names.map(|(attribute, element)| (attribute.to_owned(), format!("{RESULT}/{element}"))).to_vec()
 }
 
-fn get(guest: &mut Guest, field: &str) -> Resource<Credential> {
+pub(super) fn get(guest: &mut Guest, field: &str) -> Resource<Credential> {
     guest.get(field.to_owned()).unwrap().unwrap().remove(0)
 }
 
-fn attribute(guest: &mut Guest, keys: &Resource<Credential>, name: &str) -> Option<String> {
+pub(super) fn attribute(guest: &mut Guest, keys: &Resource<Credential>, name: &str) -> Option<String> {
     HostCredential::attribute(guest, again(keys), name.to_owned()).unwrap()
 }
 
@@ -71,7 +71,7 @@ async fn assume(guest: &mut Guest, url: &str) -> Result<Resource<Credential>, Fa
 }
 
 /// An object, and what came back for it.
-async fn put(guest: &mut Guest, url: &str, keys: &Resource<Credential>) -> Result<String, Failure> {
+pub(super) async fn put(guest: &mut Guest, url: &str, keys: &Resource<Credential>) -> Result<String, Failure> {
     let request = HostRequest::new(guest, "PUT".to_owned(), format!("{url}/bucket/key")).unwrap();
     HostRequest::body(guest, again(&request), vec![Part::EventData(0)]).unwrap()?;
     HostRequest::carries(guest, again(&request), vec![0]).unwrap();
@@ -199,8 +199,7 @@ async fn errors_of_sts_say_whether_to_wait_for_a_person() {
 
 #[tokio::test]
 async fn json_of_a_token_service_is_taken_too() {
-    let answer =
-        json!({"Credentials": {"AccessKeyId": "ASIAJSON", "SecretAccessKey": SECRET, "Expiration": 4_102_444_800_u64}});
+    let answer = json!({"Credentials": {"AccessKeyId": "ASIAJSONJSONJSON1", "SecretAccessKey": SECRET, "Expiration": 4_102_444_800_u64}});
     let peer = Peer::start(200, answer.to_string()).await;
     let world = world(&peer).await;
     let mut guest = world.guest(Purpose::Deliver);
@@ -213,7 +212,7 @@ async fn json_of_a_token_service_is_taken_too() {
             .map(|(attribute, member)| (attribute.to_owned(), format!("/Credentials/{member}")));
     let made = guest.exchange("role".to_owned(), request, "aws".to_owned(), take.to_vec()).await.unwrap();
     let keys = made.map_err(|why| why.message).unwrap();
-    assert_eq!(attribute(&mut guest, &keys, "access-key-id").as_deref(), Some("ASIAJSON"));
+    assert_eq!(attribute(&mut guest, &keys, "access-key-id").as_deref(), Some("ASIAJSONJSONJSON1"));
     put(&mut guest, &peer.url, &keys).await.map_err(|why| why.message).unwrap();
     let (_, headers, _) = peer.got.lock().unwrap().last().cloned().unwrap();
     assert!(!headers.contains_key("x-amz-security-token"));
