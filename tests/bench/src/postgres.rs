@@ -115,11 +115,11 @@ fn native(server: &Postgres, authority: &Authority) -> PgPool {
     PgPoolOptions::new().max_connections(2).connect_lazy_with(options)
 }
 
-/// As one would write it by hand: one INSERT of many rows with eight parameters each.
+/// As one would write it by hand: one INSERT of many rows with nine parameters each.
 async fn pool_writes(pool: &PgPool, run: u8, batches: usize) {
     let write = |batch| async move {
         let events = events(run, batch);
-        let sql = "INSERT INTO events (event_id, id, event_type, occurred_at, tenant, source, payload, metadata) ";
+        let sql = "INSERT INTO events (event_id, id, event_type, occurred_at, tenant, source, payload, metadata, received_at) ";
         let mut insert: QueryBuilder<Sql> = QueryBuilder::new(sql);
         insert.push_values(&events, |mut row, event| {
             row.push_bind(event.uid.to_string()).push_bind(&event.id).push_bind(&event.event_type);
@@ -127,6 +127,7 @@ async fn pool_writes(pool: &PgPool, run: u8, batches: usize) {
             row.push_bind(&event.head.source);
             row.push_bind(std::str::from_utf8(&event.data).expect("text")).push_unseparated("::jsonb");
             row.push_bind(r#"{"content_type": "application/json"}"#).push_unseparated("::jsonb");
+            row.push_bind(&event.head.time).push_unseparated("::timestamptz");
         });
         insert.push(" ON CONFLICT (event_id) DO NOTHING");
         let done = pool.execute(insert.build()).await.expect("inserted");
